@@ -1,0 +1,65 @@
+// The network itself: people with an inbox each, a password, and whatever trouble a test asks for.
+
+export interface ToyMessage {
+  readonly seq: number;
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+  readonly text: string;
+  readonly replyTo: string | undefined;
+  readonly sentAt: number;
+}
+
+export interface ToyTrouble {
+  /** Called before each send is taken; throw to refuse it, return a promise to stall it. */
+  beforeSend?: (to: string, key: string) => void | Promise<void>;
+  /** Called after the network has taken a message and before its answer: throw for an answer that got lost. */
+  afterSend?: (to: string, key: string) => void | Promise<void>;
+}
+
+export class ToyNetwork {
+  readonly trouble: ToyTrouble = {};
+  readonly passwords = new Map<string, string>();
+  /** Everything that was ever taken, in order. */
+  readonly messages: ToyMessage[] = [];
+  readonly read = new Set<string>();
+  readonly retracted = new Set<string>();
+  readonly edits: { readonly id: string; readonly text: string }[] = [];
+  readonly #byKey = new Map<string, ToyMessage>();
+  readonly #listeners = new Map<string, Set<() => void>>();
+
+  /** Takes a message once per key: the network's own guard against repeats. */
+  async send(from: string, to: string, text: string, key: string, replyTo?: string): Promise<ToyMessage> {
+    await this.trouble.beforeSend?.(to, key);
+    const known = this.#byKey.get(key);
+    const message = known ?? this.put(from, to, text, key, replyTo);
+    await this.trouble.afterSend?.(to, key);
+    if (!known && to === "echo") this.put("echo", from, text, `echo-${key}`, message.id);
+    return message;
+  }
+
+  /** A message as if somebody had sent it there. */
+  put(from: string, to: string, text: string, id: string, replyTo?: string): ToyMessage {
+    const message: ToyMessage = { seq: this.messages.length + 1, id, from, to, text, replyTo, sentAt: Date.now() };
+    this.messages.push(message);
+    this.#byKey.set(id, message);
+    for (const listener of this.#listeners.get(to) ?? []) listener();
+    return message;
+  }
+
+  inbox(name: string, after: number, limit: number): ToyMessage[] {
+    const found: ToyMessage[] = [];
+    for (let index = after; index < this.messages.length && found.length < limit; index++) {
+      const message = this.messages[index];
+      if (message?.to === name) found.push(message);
+    }
+    return found;
+  }
+
+  listen(name: string, listener: () => void): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    listeners.add(listener);
+    this.#listeners.set(name, listeners);
+    return () => listeners.delete(listener);
+  }
+}

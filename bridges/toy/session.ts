@@ -1,0 +1,109 @@
+import {
+  type Account,
+  BridgeError,
+  type Host,
+  type Incoming,
+  type MessageRef,
+  type OutgoingMessage,
+  type Peer,
+  type Sent,
+  type Session,
+} from "#bridge";
+import type { ToyCredentials } from "./login.ts";
+import type { ToyMessage, ToyNetwork } from "./network.ts";
+import type { ToyOptions } from "./options.ts";
+
+const pageSize = 50;
+
+/** One account's connection: reads its inbox from the cursor on, sends as its name. */
+export class ToySession implements Session<"markRead" | "edit" | "retract"> {
+  readonly #network: ToyNetwork;
+  readonly #self: string;
+  readonly #host: Host;
+  readonly #unlisten: () => void;
+  #position: number;
+  #reading: Promise<void> | undefined;
+  #again = false;
+
+  constructor(
+    network: ToyNetwork,
+    account: Pick<Account<ToyOptions, ToyCredentials>, "self" | "credentials">,
+    host: Host,
+  ) {
+    this.#network = network;
+    this.#self = account.self;
+    this.#host = host;
+    this.#position = typeof host.cursor === "number" ? host.cursor : 0;
+    this.#unlisten = network.listen(account.self, () => this.#read());
+    const { credentials } = account;
+    if (credentials && network.passwords.get(credentials.name) !== credentials.password) {
+      this.#unlisten();
+      host.status("login-required", "The password is wrong.");
+      return;
+    }
+    host.status("online");
+    this.#read();
+  }
+
+  async send(message: OutgoingMessage): Promise<Sent> {
+    if (message.peer.id === "nobody")
+      throw new BridgeError("reject", "There is no such toy.", { condition: "item-not-found" });
+    const taken = await this.#network.send(this.#self, message.peer.id, message.text, message.key, message.replyTo?.id);
+    return { id: taken.id };
+  }
+
+  async edit(target: MessageRef, message: OutgoingMessage): Promise<Sent> {
+    this.#network.edits.push({ id: target.id, text: message.text });
+    return { id: target.id };
+  }
+
+  async retract(target: MessageRef): Promise<void> {
+    this.#network.retracted.add(target.id);
+  }
+
+  async markRead(target: MessageRef, _peer: Peer): Promise<void> {
+    this.#network.read.add(target.id);
+  }
+
+  async close(): Promise<void> {
+    this.#unlisten();
+    await this.#reading;
+  }
+
+  #read(): void {
+    this.#again = true;
+    this.#reading ??= this.#pages().finally(() => {
+      this.#reading = undefined;
+    });
+  }
+
+  async #pages(): Promise<void> {
+    while (this.#again && !this.#host.signal.aborted) {
+      this.#again = false;
+      for (;;) {
+        const page = this.#network.inbox(this.#self, this.#position, pageSize);
+        const last = page.at(-1);
+        if (last === undefined) break;
+        try {
+          await this.#host.deliver(page.map(toEvent), last.seq);
+        } catch (error) {
+          // Nothing was committed; the same page is offered again with the next message.
+          this.#host.log.warn({ err: error }, "the toy inbox waits");
+          return;
+        }
+        this.#position = last.seq;
+        if (this.#host.signal.aborted) return;
+      }
+    }
+  }
+}
+
+const toEvent = (message: ToyMessage): Incoming => ({
+  type: "message",
+  id: message.id,
+  peer: { kind: "contact", id: message.from },
+  from: message.from,
+  text: message.text,
+  sentAt: message.sentAt,
+  ...(message.replyTo === undefined ? {} : { replyTo: [message.replyTo] }),
+});

@@ -1,0 +1,168 @@
+// What a bridge is. Read this file and the toy bridge in bridges/toy, then write your own.
+import type { Hint, Incoming, IncomingOriginal } from "./events.ts";
+import type { Answers, Prompt, SignedIn } from "./login.ts";
+import type { Json, OutgoingMessage, RemoteId, Sent } from "./message.ts";
+import type { Verb, Verbs } from "./verbs.ts";
+
+/** How options are described: Standard Schema v1 (https://standardschema.dev), so zod, valibot or arktype all do. */
+export interface OptionsSchema<Output> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => unknown;
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+  };
+}
+
+/** Structured log. Never put bodies, addresses or secrets into `info` and above. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Both functions work on unescaped text; the core applies XEP-0106, preparation (RFC 7622) and storage. */
+export interface Addressing {
+  /** The local part for an id; undefined when none is faithful: the core then refuses the id. */
+  toLocal(id: RemoteId): string | undefined;
+  /** The id a local part stands for; undefined: nobody can be there (`item-not-found`). */
+  fromLocal(local: string): RemoteId | undefined;
+}
+
+/** How the edge presents a bridge (XEP-0030, XEP-0100). */
+export interface Identity {
+  /** The disco type under category "gateway", such as "smtp". */
+  readonly type: string;
+  readonly title: string;
+  /** The prompt of XEP-0100 section 6, such as "Enter an email address". */
+  readonly addressPrompt: string;
+}
+
+export interface Limits {
+  /** The longest text one message may have, in characters. */
+  readonly textLength?: number;
+}
+
+/** One user's registration with this bridge. */
+export interface Account<Options, Credentials extends Json> {
+  /** Stable, unique in this gateway. Good for log fields. */
+  readonly id: number;
+  /** The user's bare JID. */
+  readonly user: string;
+  /** The user's own id on the network. */
+  readonly self: RemoteId;
+  readonly options: Options;
+  /** What `login` returned; absent in domain mode. */
+  readonly credentials?: Credentials;
+}
+
+export type SessionState = "connecting" | "online" | "retrying" | "login-required";
+
+/** What the core gives one session. */
+export interface Host {
+  /**
+   * Hand over what came from the network. Resolves once the events AND the cursor are committed together; only then
+   * may anything be acknowledged to the network. Events seen before are dropped. Rejects only when the store fails:
+   * then nothing was committed and the bridge acknowledges nothing.
+   */
+  deliver(events: readonly Incoming[], cursor?: Json): Promise<void>;
+  /** Where to resume: the last cursor committed. */
+  readonly cursor: Json | undefined;
+  /** Fleeting news, may be dropped. */
+  hint(hint: Hint): void;
+  /** Report the session's state. `detail` is one sentence for the user. */
+  status(state: SessionState, detail?: string): void;
+  readonly log: Logger;
+  /** Aborted when the session must end. */
+  readonly signal: AbortSignal;
+}
+
+/** A live connection of one account. */
+export interface SessionCore {
+  /**
+   * Freeze a message before its first send. What it returns is stored with the row and handed to every `send` of
+   * the message, so that a retry repeats the first attempt to the byte. Left out: there is nothing to freeze.
+   */
+  prepare?(message: OutgoingMessage): Promise<Json>;
+  /**
+   * Send one message. Resolves once the network has taken responsibility for it. Throws BridgeError; any other
+   * error counts as `retry`.
+   */
+  send(message: OutgoingMessage, prepared?: Json): Promise<Sent>;
+  /** End the session: returns when nothing of it runs any more. Called once. */
+  close(): Promise<void>;
+}
+
+export type Session<V extends Verb = never> = SessionCore & Pick<Verbs, V>;
+
+/** What domain mode gets from the core. */
+export interface ServiceHost<Options> {
+  readonly options: Options;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** The account that receives for this id, or undefined: refuse then, at once. */
+  findAccount(self: RemoteId): Promise<{ readonly id: number; readonly user: string } | undefined>;
+  /** As Host.deliver, for that account. */
+  deliver(account: number, events: readonly Incoming[]): Promise<void>;
+}
+
+/** Domain mode: what the operator runs for everybody. */
+export interface Service {
+  /** The id that a user has on the network, or undefined when the service has none for them. */
+  addressOf(user: string): RemoteId | undefined;
+  /** A session for an account without credentials. */
+  connect(
+    account: { readonly id: number; readonly user: string; readonly self: RemoteId },
+    host: Host,
+  ): Promise<SessionCore & Partial<Verbs>>;
+  close(): Promise<void>;
+}
+
+export interface LoginContext<Options> {
+  readonly options: Options;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One kind of network. `name` is the configuration key, the database key and the log field.
+ */
+export interface Bridge<Options = unknown, Credentials extends Json = Json, V extends Verb = Verb> {
+  readonly apiVersion: 1;
+  readonly name: string;
+  readonly identity: Identity;
+  readonly verbs: readonly V[];
+  readonly limits?: Limits;
+  /** The core resolves `threadLast` and `previous` of outgoing messages. Costs two look-ups a message. */
+  readonly threads?: boolean;
+  readonly options: OptionsSchema<Options>;
+  readonly contacts: Addressing;
+  /**
+   * Account mode: ask the user, check the answers against the network, return credentials. Throw BridgeError `reject`
+   * to end the dialogue. Absent: this bridge has no account mode.
+   */
+  login?(context: LoginContext<Options>): AsyncGenerator<Prompt, SignedIn<Credentials>, Answers>;
+  /** Account mode: start the session of one account. Resolves when it runs, not when it is online. */
+  connect(account: Account<Options, Credentials>, host: Host): Promise<Session<V>>;
+  /** Domain mode: undefined when the options do not ask for it. */
+  serve?(host: ServiceHost<Options>): Promise<Service | undefined>;
+  /** Turn stored bytes into events. Must not need a connection. An error is a `retry`; hostile bytes are no error. */
+  open?(
+    original: IncomingOriginal,
+    account: { readonly id: number; readonly self: RemoteId; readonly options: Options },
+  ): Promise<readonly Incoming[]>;
+  /** The whole text of stored bytes, for a user who got it cut. */
+  fullText?(raw: Uint8Array): Promise<string>;
+  /** Let go of what the bridge holds (worker threads, pools). */
+  close?(): Promise<void>;
+}
+
+/** A session as the core sees it: the verbs it may have. */
+export type LiveSession = SessionCore & Partial<Verbs>;
+
+/** Any bridge, whatever its options, credentials and verbs are: what the core works with. */
+export type AnyBridge = Omit<Bridge<unknown, Json, never>, "verbs" | "connect"> & {
+  readonly verbs: readonly Verb[];
+  connect(account: Account<unknown, Json>, host: Host): Promise<LiveSession>;
+};

@@ -1,0 +1,95 @@
+// What a network sends to a user. A bridge hands these to `host.deliver`.
+import type { Json, Peer, RemoteId } from "./message.ts";
+import type { Condition } from "./errors.ts";
+
+interface IncomingBase {
+  /** The event's id on the network: what makes a replay recognisable. Unique per account and type. */
+  readonly id: RemoteId;
+  readonly peer: Peer;
+  /** Who did it; "self" is the user acting from another program. */
+  readonly from: RemoteId | "self";
+  /** Milliseconds since the epoch. */
+  readonly sentAt: number;
+}
+
+/** A file as it came with a message. `bytes` are absent when the bridge did not load them. */
+export interface IncomingAttachment {
+  readonly name: string;
+  readonly type: string;
+  /** In bytes; absent when unknown. */
+  readonly size?: number;
+}
+
+/** A message for the user. */
+export interface IncomingMessage extends IncomingBase {
+  readonly type: "message";
+  readonly text: string;
+  readonly subject?: string;
+  readonly thread?: string;
+  /** Ids this message answers, nearest first. The first one that the account knows becomes the XEP-0461 reply. */
+  readonly replyTo?: readonly RemoteId[];
+  /** Display name of `from`, already cleaned of what could pass for an address. */
+  readonly name?: string;
+  /**
+   * Told apart from another message with the same id (mail: two mails may share a Message-ID). Both are shown when
+   * the digests differ; a repeat of id and digest is dropped.
+   */
+  readonly digest?: string;
+  /** Sent by a machine (RFC 3834 and kin): shown without ringing, never answered automatically. */
+  readonly automatic?: boolean;
+  readonly attachments?: readonly IncomingAttachment[];
+  /** One line for the user above the text, such as who else got it. The core marks it as not part of the text. */
+  readonly note?: string;
+  /** The text is not to be styled (XEP-0393 `<unstyled/>`). */
+  readonly unstyled?: boolean;
+  /** Kept with the id and handed back in a later `MessageRef`. */
+  readonly context?: Json;
+}
+
+/** The network reports that the other side has the message (mail: DSN success). `target` is a message we sent. */
+export interface IncomingDelivered extends IncomingBase {
+  readonly type: "delivered";
+  readonly target: RemoteId;
+}
+
+/** The other side has read everything up to `target`; with `from: "self"` the user has, in another program. */
+export interface IncomingRead extends IncomingBase {
+  readonly type: "read";
+  readonly target: RemoteId;
+}
+
+/** A message we sent was refused after all. */
+export interface IncomingFailed extends IncomingBase {
+  readonly type: "failed";
+  readonly target: RemoteId;
+  readonly condition: Condition;
+  /** One sentence for the user. */
+  readonly text: string;
+}
+
+/**
+ * Bytes that the network handed over and that are not parsed yet. The core stores them durably first, then calls
+ * `bridge.open` from the account's intake lane; what cannot be opened is the bridge's to turn into a notice.
+ */
+export interface IncomingOriginal {
+  readonly type: "original";
+  /** What makes a second delivery of the same bytes recognisable. */
+  readonly id: RemoteId;
+  readonly raw: Uint8Array;
+  /** Facts that are not in the bytes (envelope, uid, flags). */
+  readonly about: Json;
+  readonly sentAt: number;
+}
+
+export type Incoming = IncomingMessage | IncomingDelivered | IncomingRead | IncomingFailed | IncomingOriginal;
+export type IncomingType = Incoming["type"];
+
+/** Fleeting: newest wins, dropped when busy. */
+export type Hint =
+  | { readonly type: "typing"; readonly peer: Peer; readonly from: RemoteId; readonly active: boolean }
+  | {
+      readonly type: "presence";
+      readonly from: RemoteId;
+      readonly show: "online" | "away" | "offline";
+      readonly status?: string;
+    };

@@ -1,0 +1,7 @@
+// The bridge contract. A bridge imports this module (as `#bridge`) and nothing else of ours.
+export type * from "./bridge.ts";
+export * from "./errors.ts";
+export type * from "./events.ts";
+export type * from "./login.ts";
+export type * from "./message.ts";
+export type * from "./verbs.ts";

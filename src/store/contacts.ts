@@ -1,0 +1,71 @@
+import type { ContactRecord, ContactStore } from "../gateway/ports.ts";
+import type { StoreContext } from "./sqlite.ts";
+import { param, statement } from "./statement.ts";
+import type { Tables } from "./tables.ts";
+
+export function contactStore({ db, build, commits }: StoreContext): ContactStore {
+  const of = build.selectFrom("contacts").selectAll().where("account", "=", param<number>("account"));
+  const get = statement(db, of.where("remote_id", "=", param<string>("id")));
+  const page = statement(
+    db,
+    of.where("remote_id", ">", param<string>("after")).orderBy("remote_id").limit(param<number>("limit")),
+  );
+  const count = statement(
+    db,
+    build
+      .selectFrom("contacts")
+      .select((e) => e.fn.countAll<number>().as("n"))
+      .where("account", "=", param<number>("account")),
+  );
+  const values = {
+    name: param<string | null>("name"),
+    subscribed: param<number>("subscribed"),
+    introduced: param<number>("introduced"),
+  };
+  const save = statement(
+    db,
+    build
+      .insertInto("contacts")
+      .values({ account: param<number>("account"), remote_id: param<string>("id"), ...values })
+      .onConflict((conflict) => conflict.columns(["account", "remote_id"]).doUpdateSet(values)),
+  );
+  const remove = statement(
+    db,
+    build
+      .deleteFrom("contacts")
+      .where("account", "=", param<number>("account"))
+      .where("remote_id", "=", param<string>("id")),
+  );
+
+  const find = (account: number, id: string) => {
+    const row = get.get({ account, id });
+    return row && toRecord(row);
+  };
+  return {
+    get: async (account, id) => find(account, id),
+    save: (contact) =>
+      commits.run(() => {
+        save.run({
+          account: contact.account,
+          id: contact.id,
+          name: contact.name ?? null,
+          subscribed: contact.subscribed ? 1 : 0,
+          introduced: contact.introduced ? 1 : 0,
+        });
+      }),
+    remove: (account, id) => commits.run(() => void remove.run({ account, id })),
+    page: async (account, after, limit) => page.all({ account, after, limit }).map(toRecord),
+    count: async (account) => count.get({ account })?.n ?? 0,
+    knownBy: async (accounts, id) => accounts.filter((account) => find(account, id) !== undefined),
+  };
+}
+
+function toRecord(row: Tables["contacts"]): ContactRecord {
+  return {
+    account: row.account,
+    id: row.remote_id,
+    name: row.name ?? undefined,
+    subscribed: row.subscribed !== 0,
+    introduced: row.introduced !== 0,
+  };
+}

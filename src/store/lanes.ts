@@ -1,0 +1,311 @@
+import type { Json } from "#bridge";
+import type {
+  Delivery,
+  Direction,
+  LaneHead,
+  LaneRow,
+  LaneStore,
+  MessageRecord,
+  NewRow,
+  OutgoingRow,
+  RowState,
+  Settlement,
+} from "../gateway/ports.ts";
+import type { StoreContext } from "./sqlite.ts";
+import { type Args, param, statement } from "./statement.ts";
+import { directions, states, type Tables } from "./tables.ts";
+
+const isFinal = (state: RowState) => state === "done" || state === "failed";
+
+export function laneStore(context: StoreContext): LaneStore {
+  const { commits, clock, admit } = context;
+  const q = queries(context);
+  // This process is the only writer, so it numbers the rows itself: the order within a group commit is then ours.
+  let lastId = q.lastId.get()?.id ?? 0;
+
+  const insert = (row: NewRow): LaneRow => {
+    const id = ++lastId;
+    const now = clock.now();
+    q.insertRow.run({
+      id,
+      key: row.key,
+      account: row.account,
+      direction: directions.indexOf(row.direction),
+      peer: row.peer,
+      body: JSON.stringify(row.body),
+      now,
+    });
+    return { ...row, id, createdAt: now, notBefore: 0, attempts: 0, state: "queued" };
+  };
+
+  /** False: seen before, either in full or as a message of the user's own that comes back. */
+  const remember = (record: MessageRecord, original: number | null): boolean => {
+    if (record.kind === "message" && !record.fromSelf && record.digest !== "") {
+      if (q.isOwn.get({ account: record.account, remoteId: record.remoteId })) return false;
+    }
+    return q.remember.run(recordArgs(record, original, clock.now())) > 0;
+  };
+
+  const settle = (s: Settlement): LaneRow[] => {
+    if (isFinal(s.state)) q.finish.run({ id: s.id, state: states.indexOf(s.state), error: s.error ?? null });
+    else {
+      const attempts = s.attempts ?? 0;
+      q.defer.run({
+        id: s.id,
+        state: states.indexOf(s.state),
+        error: s.error ?? null,
+        notBefore: s.notBefore ?? 0,
+        attempts,
+      });
+    }
+    // A message already remembered under this id (its echo was faster than the answer) keeps its first record.
+    if (s.record) q.remember.run(recordArgs(s.record, null, clock.now()));
+    return (s.notes ?? []).map(insert);
+  };
+
+  const deliver = (
+    account: number,
+    deliveries: readonly Delivery[],
+    cursor: Json | undefined,
+    ended: Settlement | undefined,
+  ) => {
+    const rows: LaneRow[] = [];
+    for (const { row, record, raw } of deliveries) {
+      if (record && !remember(record, ended?.id ?? null)) continue;
+      const inserted = insert(row);
+      if (raw) q.insertRaw.run({ id: inserted.id, account, raw, now: inserted.createdAt });
+      rows.push(inserted);
+    }
+    if (cursor !== undefined) q.cursor.run({ account, cursor: JSON.stringify(cursor) });
+    if (ended) rows.push(...settle(ended));
+    return rows;
+  };
+
+  return {
+    append: async (rows) => {
+      admit();
+      return commits.run(() => rows.map(insert));
+    },
+    async deliver(account, deliveries, options = {}) {
+      // What ends a stored row frees more than it takes.
+      if (options.settle === undefined) admit();
+      return commits.run(() => deliver(account, deliveries, options.cursor, options.settle));
+    },
+    begin: (id, prepared) => commits.run(() => void q.begin.run({ id, prepared: JSON.stringify(prepared) })),
+    settle: (settlement) => commits.run(() => settle(settlement)),
+    settleMany: (ids) =>
+      commits.run(() => {
+        for (const id of ids) q.finish.run({ id, state: states.indexOf("done"), error: null });
+      }),
+    page: async (head, after, limit) => q.page.all({ ...headArgs(head), after, limit }).map(toRow),
+    heads: async () =>
+      q.heads.all().map((row) => ({ account: row.account, direction: direction(row.direction), peer: row.peer })),
+    async counts() {
+      const counts = { outgoing: 0, incoming: 0, intake: 0 };
+      for (const row of q.counts.all()) counts[direction(row.direction)] = row.n;
+      return counts;
+    },
+    expired: async (before, limit) => q.expired.all({ before, limit }).map(toRow) as OutgoingRow[],
+    supersede: (head, kind, before) =>
+      commits.run(() => {
+        for (const row of q.queued.all({ ...headArgs(head), before })) {
+          if ((JSON.parse(row.body) as { kind: string }).kind === kind) {
+            q.finish.run({ id: row.id, state: states.indexOf("done"), error: "superseded" });
+          }
+        }
+      }),
+    raw: async (row) => q.raw.get({ id: row })?.raw,
+    rawOf: async (account, xmppId) => q.rawOf.get({ account, xmppId })?.raw,
+    prune: (before) =>
+      commits.run(() => q.pruneRows.run({ before }) + q.pruneRaw.run({ before }) + q.pruneMarks.run({ before })),
+  };
+}
+
+function queries({ db, build }: StoreContext) {
+  const account = param<number>("account");
+  const id = param<number>("id");
+  const waiting = build.selectFrom("lane_rows").where("state", "<", 2);
+  const ofLane = waiting
+    .selectAll()
+    .where("account", "=", account)
+    .where("direction", "=", param<number>("direction"))
+    .where("peer", "=", param<string>("peer"));
+  return {
+    lastId: statement(
+      db,
+      build.selectFrom("lane_rows").select((e) => e.fn.max("id").as("id")),
+    ),
+    insertRow: statement(
+      db,
+      build.insertInto("lane_rows").values({
+        id,
+        key: param<string>("key"),
+        account,
+        direction: param<number>("direction"),
+        peer: param<string>("peer"),
+        state: 0,
+        body: param<string>("body"),
+        created_at: param<number>("now"),
+        not_before: 0,
+        attempts: 0,
+      }),
+    ),
+    insertRaw: statement(
+      db,
+      build
+        .insertInto("originals")
+        .values({ row_id: id, account, raw: param<Uint8Array>("raw"), created_at: param<number>("now") }),
+    ),
+    isOwn: statement(
+      db,
+      build
+        .selectFrom("message_ids")
+        .select("from_self")
+        .where("account", "=", account)
+        .where("remote_id", "=", param<string>("remoteId"))
+        .where("kind", "=", "message")
+        .where("from_self", "=", 1)
+        .limit(1),
+    ),
+    remember: statement(
+      db,
+      build
+        .insertInto("message_ids")
+        .values({
+          account,
+          kind: param<string>("kind"),
+          remote_id: param<string>("remoteId"),
+          digest: param<string>("digest"),
+          xmpp_id: param<string>("xmppId"),
+          peer: param<string>("peer"),
+          from_self: param<number>("fromSelf"),
+          sent_at: param<number>("sentAt"),
+          thread: param<string | null>("thread"),
+          context: param<string | null>("context"),
+          sender: param<string | null>("sender"),
+          original: param<number | null>("original"),
+          seen_at: param<number>("now"),
+        })
+        .onConflict((conflict) => conflict.doNothing()),
+    ),
+    // A final row keeps its id and state for the ledger; what people wrote goes.
+    finish: statement(
+      db,
+      build
+        .updateTable("lane_rows")
+        .set({ state: param<number>("state"), body: "", prepared: null, error: param<string | null>("error") })
+        .where("id", "=", id),
+    ),
+    defer: statement(
+      db,
+      build
+        .updateTable("lane_rows")
+        .set({
+          state: param<number>("state"),
+          error: param<string | null>("error"),
+          not_before: param<number>("notBefore"),
+          attempts: param<number>("attempts"),
+        })
+        .where("id", "=", id),
+    ),
+    begin: statement(
+      db,
+      build
+        .updateTable("lane_rows")
+        .set({ state: 1, prepared: param<string>("prepared") })
+        .where("id", "=", id),
+    ),
+    cursor: statement(
+      db,
+      build
+        .updateTable("accounts")
+        .set({ cursor: param<string>("cursor") })
+        .where("id", "=", account),
+    ),
+    page: statement(db, ofLane.where("id", ">", param<number>("after")).orderBy("id").limit(param<number>("limit"))),
+    queued: statement(db, ofLane.where("state", "=", 0).where("id", "<", param<number>("before"))),
+    heads: statement(db, waiting.select(["account", "direction", "peer"]).distinct()),
+    counts: statement(db, waiting.select(["direction", (e) => e.fn.countAll<number>().as("n")]).groupBy("direction")),
+    expired: statement(
+      db,
+      waiting
+        .selectAll()
+        .where("direction", "=", directions.indexOf("outgoing"))
+        .where("created_at", "<", param<number>("before"))
+        .orderBy("id")
+        .limit(param<number>("limit")),
+    ),
+    raw: statement(db, build.selectFrom("originals").select("raw").where("row_id", "=", id)),
+    rawOf: statement(
+      db,
+      build
+        .selectFrom("originals")
+        .innerJoin("message_ids", "message_ids.original", "originals.row_id")
+        .select("raw")
+        .where("message_ids.account", "=", account)
+        .where("xmpp_id", "=", param<string>("xmppId"))
+        .limit(1),
+    ),
+    pruneRows: statement(
+      db,
+      build.deleteFrom("lane_rows").where("state", ">=", 2).where("created_at", "<", param<number>("before")),
+    ),
+    // Bytes that are not parsed yet stay, however old.
+    pruneRaw: statement(
+      db,
+      build
+        .deleteFrom("originals")
+        .where("created_at", "<", param<number>("before"))
+        .where("row_id", "not in", waiting.select("id").where("direction", "=", directions.indexOf("intake"))),
+    ),
+    pruneMarks: statement(
+      db,
+      build.deleteFrom("message_ids").where("kind", "=", "original").where("seen_at", "<", param<number>("before")),
+    ),
+  };
+}
+
+const direction = (index: number): Direction => {
+  const name = directions[index];
+  if (name === undefined)
+    throw new Error(`the database holds a lane direction ${index} that this version does not know`);
+  return name;
+};
+
+const headArgs = (head: LaneHead): Args => ({
+  account: head.account,
+  direction: directions.indexOf(head.direction),
+  peer: head.peer,
+});
+
+const recordArgs = (record: MessageRecord, original: number | null, now: number): Args => ({
+  account: record.account,
+  kind: record.kind,
+  remoteId: record.remoteId,
+  digest: record.digest,
+  xmppId: record.xmppId,
+  peer: record.peer,
+  fromSelf: record.fromSelf ? 1 : 0,
+  sentAt: record.sentAt,
+  thread: record.thread ?? null,
+  context: record.context === undefined ? null : JSON.stringify(record.context),
+  sender: record.sender ?? null,
+  original,
+  now,
+});
+
+function toRow(row: Tables["lane_rows"]): LaneRow {
+  return {
+    id: row.id,
+    key: row.key,
+    account: row.account,
+    direction: direction(row.direction),
+    peer: row.peer,
+    body: JSON.parse(row.body) as never,
+    state: states[row.state] ?? "queued",
+    createdAt: row.created_at,
+    notBefore: row.not_before,
+    attempts: row.attempts,
+    ...(row.prepared === null ? {} : { prepared: JSON.parse(row.prepared) as Json }),
+  };
+}

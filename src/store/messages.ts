@@ -1,0 +1,64 @@
+import type { Selectable } from "kysely";
+import type { Json } from "#bridge";
+import type { MessageRecord, MessageStore } from "../gateway/ports.ts";
+import type { StoreContext } from "./sqlite.ts";
+import { param, statement } from "./statement.ts";
+import type { Tables } from "./tables.ts";
+
+export function messageStore({ db, build }: StoreContext): MessageStore {
+  const messages = build
+    .selectFrom("message_ids")
+    .selectAll()
+    .where("account", "=", param<number>("account"))
+    .where("kind", "=", "message");
+  const inConversation = messages.where("peer", "=", param<string>("peer"));
+  // The newest wins: clients may use an id again.
+  const byXmppId = statement(
+    db,
+    messages
+      .where("xmpp_id", "=", param<string>("xmppId"))
+      .where("peer", "=", param<string>("peer"))
+      .orderBy("id", "desc")
+      .limit(1),
+  );
+  const byRemoteId = statement(
+    db,
+    messages.where("remote_id", "=", param<string>("id")).orderBy("id", "desc").limit(1),
+  );
+  const last = statement(db, inConversation.orderBy("id", "desc").limit(1));
+  const lastIncoming = statement(db, inConversation.where("original", "is not", null).orderBy("id", "desc").limit(1));
+  const lastOfThread = statement(
+    db,
+    inConversation.where("thread", "=", param<string>("thread")).orderBy("id", "desc").limit(1),
+  );
+  const record = (row: Selectable<Tables["message_ids"]> | undefined) => row && toRecord(row);
+  return {
+    byXmppId: async (account, peer, xmppId) => record(byXmppId.get({ account, peer, xmppId })),
+    async byRemoteId(account, ids) {
+      for (const id of ids) {
+        const found = byRemoteId.get({ account, id });
+        if (found) return toRecord(found);
+      }
+      return undefined;
+    },
+    lastOf: async (account, peer) => record(last.get({ account, peer })),
+    lastOfThread: async (account, peer, thread) => record(lastOfThread.get({ account, peer, thread })),
+    lastIncoming: async (account, peer) => record(lastIncoming.get({ account, peer })),
+  };
+}
+
+function toRecord(row: Selectable<Tables["message_ids"]>): MessageRecord {
+  return {
+    account: row.account,
+    kind: row.kind,
+    remoteId: row.remote_id,
+    digest: row.digest,
+    xmppId: row.xmpp_id,
+    peer: row.peer,
+    fromSelf: row.from_self !== 0,
+    sentAt: row.sent_at,
+    thread: row.thread ?? undefined,
+    context: row.context === null ? undefined : (JSON.parse(row.context) as Json),
+    sender: row.sender ?? undefined,
+  };
+}

@@ -1,0 +1,7 @@
+// Migrations are append-only: never edit one that has shipped, add the next number.
+import type { Migration } from "kysely/migration";
+import { first } from "./0001-first.ts";
+
+export const migrations: Record<string, Migration> = {
+  "0001-first": first,
+};

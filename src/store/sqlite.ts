@@ -1,0 +1,123 @@
+// SQLite behind the Store port: one writer, WAL, an fsync per commit, group commit.
+import { chmodSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { Kysely, SqliteDialect } from "kysely";
+import { Migrator } from "kysely/migration";
+import { type Clock, type Store, StoreError } from "../gateway/ports.ts";
+import { accountStore } from "./accounts.ts";
+import { contactStore } from "./contacts.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { laneStore } from "./lanes.ts";
+import { messageStore } from "./messages.ts";
+import { migrations } from "./migrations/index.ts";
+import type { Vault } from "./secrets.ts";
+import type { Tables } from "./tables.ts";
+
+/** What every query file gets. */
+export interface StoreContext {
+  readonly db: DatabaseSync;
+  /** Builds SQL; runs none. */
+  readonly build: Kysely<Tables>;
+  readonly commits: GroupCommit;
+  readonly clock: Clock;
+  readonly vault: Vault;
+  /** Throws StoreError `full` when nothing new may be taken. */
+  readonly admit: () => void;
+}
+
+export interface SqliteOptions {
+  /** ":memory:" for tests. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly vault: Vault;
+  /** Called around each COMMIT. */
+  readonly onCommit?: (point: "before" | "after") => void;
+  /** False while there is too little disk for anything new. */
+  readonly writable?: () => boolean;
+}
+
+/** Opens or makes the database. Throws StoreError `busy` with a sentence when another process has it open. */
+export async function openSqlite(options: SqliteOptions): Promise<Store> {
+  const lock = options.path === ":memory:" ? undefined : lockDatabase(options.path);
+  try {
+    const db = new DatabaseSync(options.path);
+    // FULL: in WAL mode NORMAL would not fsync a commit (https://sqlite.org/pragma.html#pragma_synchronous).
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;
+      PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864`);
+    if (options.path !== ":memory:") chmodSync(options.path, 0o600);
+    const build = new Kysely<Tables>({ dialect: new SqliteDialect({ database: forKysely(db) }) });
+    await migrate(build);
+    const context: StoreContext = {
+      db,
+      build,
+      commits: new GroupCommit(db, options.onCommit),
+      clock: options.clock,
+      vault: options.vault,
+      admit() {
+        if (options.writable?.() === false)
+          throw new StoreError("full", "the disk that holds the database is almost full");
+      },
+    };
+    return {
+      accounts: accountStore(context),
+      contacts: contactStore(context),
+      lanes: laneStore(context),
+      messages: messageStore(context),
+      async close() {
+        context.commits.flush();
+        await build.destroy();
+        lock?.close();
+      },
+    };
+  } catch (error) {
+    lock?.close();
+    throw error;
+  }
+}
+
+/**
+ * One process per database. The lock is a second, empty database held in an exclusive transaction: the operating
+ * system lets go of it however the process ends, and the real database stays readable for backups.
+ */
+function lockDatabase(path: string): DatabaseSync {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const lock = new DatabaseSync(`${path}-lock`);
+  try {
+    lock.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
+    return lock;
+  } catch (cause) {
+    lock.close();
+    throw new StoreError(
+      "busy",
+      `another viaduct is running on ${path}: stop it first, or give this one another store.path`,
+      cause,
+    );
+  }
+}
+
+async function migrate(build: Kysely<Tables>): Promise<void> {
+  const migrator = new Migrator({ db: build, provider: { getMigrations: async () => migrations } });
+  const { error } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  const text = error instanceof Error ? error.message : String(error);
+  // kysely refuses when the database knows a migration that this version does not: an older program on a newer file.
+  throw new StoreError("broken", `the database could not be brought up to this version: ${text}`, error);
+}
+
+/** node:sqlite in the shape kysely's SQLite driver expects; only migrations run through it. */
+function forKysely(db: DatabaseSync) {
+  return {
+    close: () => db.close(),
+    prepare(sql: string) {
+      const statement = db.prepare(sql);
+      return {
+        reader: statement.columns().length > 0,
+        all: (parameters: readonly unknown[]) => statement.all(...(parameters as SQLInputValue[])),
+        run: (parameters: readonly unknown[]) => statement.run(...(parameters as SQLInputValue[])),
+        iterate: (parameters: readonly unknown[]) =>
+          statement.iterate(...(parameters as SQLInputValue[])) as IterableIterator<unknown>,
+      };
+    },
+  };
+}

@@ -1,0 +1,64 @@
+// The tables as kysely sees them. Booleans are 0 and 1, times are milliseconds since the epoch, JSON is text.
+import type { Generated } from "kysely";
+
+export interface Tables {
+  accounts: {
+    id: Generated<number>;
+    user: string;
+    bridge: string;
+    mode: string;
+    self: string;
+    /** Sealed, see secrets.ts. */
+    credentials: Uint8Array | null;
+    cursor: string | null;
+    created_at: number;
+  };
+  contacts: {
+    account: number;
+    remote_id: string;
+    name: string | null;
+    subscribed: number;
+    introduced: number;
+  };
+  lane_rows: {
+    id: number;
+    key: string;
+    account: number;
+    direction: number;
+    peer: string;
+    state: number;
+    body: string;
+    prepared: string | null;
+    error: string | null;
+    created_at: number;
+    not_before: number;
+    attempts: number;
+  };
+  originals: {
+    row_id: number;
+    account: number;
+    raw: Uint8Array;
+    created_at: number;
+  };
+  message_ids: {
+    id: Generated<number>;
+    account: number;
+    kind: string;
+    remote_id: string;
+    digest: string;
+    xmpp_id: string;
+    peer: string;
+    from_self: number;
+    sent_at: number;
+    thread: string | null;
+    context: string | null;
+    sender: string | null;
+    /** The intake row whose bytes this message was made of. */
+    original: number | null;
+    seen_at: number;
+  };
+}
+
+/** Stored as small integers; the order is part of the file format. */
+export const directions = ["outgoing", "incoming", "intake"] as const;
+export const states = ["queued", "sent", "done", "failed"] as const;

@@ -1,0 +1,141 @@
+// Dialogues with a user: a command or a sign-in asks, the user answers, by form or by chat. One open dialogue is a
+// generator that waits for answers.
+import { type Answers, BridgeError, type Field, type Prompt } from "#bridge";
+import { GatewayError } from "./errors.ts";
+import type { Clock, TimerHandle } from "./ports.ts";
+
+export type Dialogue = AsyncGenerator<Prompt, string, Answers>;
+
+/** What to show next: a question, or the last word. */
+export type Step = { readonly prompt: Prompt } | { readonly done: string };
+
+/** security.md X20. */
+const lifetime = 10 * 60_000;
+
+interface Open {
+  readonly owner: string;
+  readonly dialogue: Dialogue;
+  timer: TimerHandle | undefined;
+  prompt: Prompt;
+  /** Chat: answers to the fields asked so far. */
+  collected: Record<string, string>;
+  busy: boolean;
+}
+
+export class Dialogs {
+  readonly #clock: Clock;
+  readonly #mostPerUser: number;
+  readonly #open = new Map<string, Open>();
+
+  constructor(clock: Clock, mostPerUser: number) {
+    this.#clock = clock;
+    this.#mostPerUser = mostPerUser;
+  }
+
+  /** Begins a dialogue under an id of the caller's. `owner` is who may go on with it. Throws GatewayError. */
+  async start(id: string, owner: string, dialogue: Dialogue): Promise<Step> {
+    const mine = [...this.#open.values()].filter((open) => open.owner === owner).length;
+    if (mine >= this.#mostPerUser)
+      throw new GatewayError("resource-constraint", "Too many open dialogues; finish or cancel one.", { wait: true });
+    const first = await step(dialogue, undefined);
+    if ("done" in first) return first;
+    const open: Open = { owner, dialogue, timer: undefined, prompt: first.prompt, collected: {}, busy: false };
+    this.#open.set(id, open);
+    this.#touch(id, open);
+    return first;
+  }
+
+  has(id: string): boolean {
+    return this.#open.has(id);
+  }
+
+  /** The question that waits for an answer. Throws GatewayError `item-not-found` or `forbidden`. */
+  prompt(id: string, owner: string): Prompt {
+    return this.#get(id, owner).prompt;
+  }
+
+  /** Answers the question. After `done` or an error the dialogue is gone. */
+  async answer(id: string, owner: string, answers: Answers): Promise<Step> {
+    const open = this.#get(id, owner);
+    if (open.busy) throw new GatewayError("bad-request", "The last answer is still being worked on.", { wait: true });
+    const missing = open.prompt.fields.find((field) => field.required && !answers[field.name]);
+    if (missing) return { prompt: { ...open.prompt, error: `Please fill in: ${missing.label}` } };
+    open.busy = true;
+    try {
+      const next = await step(open.dialogue, known(open.prompt.fields, answers));
+      if ("done" in next) this.cancel(id);
+      else {
+        open.prompt = next.prompt;
+        open.collected = {};
+        this.#touch(id, open);
+      }
+      return next;
+    } catch (error) {
+      this.cancel(id);
+      throw error;
+    } finally {
+      open.busy = false;
+    }
+  }
+
+  /** Chat: one line answers the next field that was not asked yet. Returns what to ask, or how the dialogue went on. */
+  async answerLine(id: string, owner: string, line: string): Promise<Step | { readonly ask: Field }> {
+    const open = this.#get(id, owner);
+    const field = nextField(open);
+    if (field) {
+      const value = line.trim() === "-" ? "" : line.trim();
+      open.collected[field.name] = value || (field.value ?? "");
+      if (field.required && !open.collected[field.name]) {
+        delete open.collected[field.name];
+        return { ask: field };
+      }
+      this.#touch(id, open);
+    }
+    const next = nextField(open);
+    return next ? { ask: next } : this.answer(id, owner, open.collected);
+  }
+
+  cancel(id: string): void {
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    this.#open.delete(id);
+    this.#clock.clearTimeout(open.timer);
+    // Lets the generator run its finally blocks; whoever waits for it has been answered already.
+    open.dialogue.return("").catch(() => {});
+  }
+
+  close(): void {
+    for (const id of [...this.#open.keys()]) this.cancel(id);
+  }
+
+  #get(id: string, owner: string): Open {
+    const open = this.#open.get(id);
+    if (open === undefined) throw new GatewayError("item-not-found", "This dialogue is over; start again.");
+    if (open.owner !== owner) throw new GatewayError("forbidden", "This dialogue is somebody else's.");
+    return open;
+  }
+
+  #touch(id: string, open: Open): void {
+    this.#clock.clearTimeout(open.timer);
+    open.timer = this.#clock.setTimeout(() => this.cancel(id), lifetime);
+  }
+}
+
+const nextField = (open: Open): Field | undefined =>
+  open.prompt.fields.find((field) => !Object.hasOwn(open.collected, field.name));
+
+/** Only what was asked for reaches the generator. */
+const known = (fields: readonly Field[], answers: Answers): Answers =>
+  Object.fromEntries(Object.entries(answers).filter(([name]) => fields.some((field) => field.name === name)));
+
+async function step(dialogue: Dialogue, answers: Answers | undefined): Promise<Step> {
+  try {
+    const result = answers === undefined ? await dialogue.next() : await dialogue.next(answers);
+    return result.done ? { done: result.value } : { prompt: result.value };
+  } catch (error) {
+    if (error instanceof BridgeError) {
+      throw new GatewayError(error.condition, error.message, { wait: error.kind === "retry", cause: error });
+    }
+    throw error;
+  }
+}

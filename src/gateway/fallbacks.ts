@@ -1,0 +1,40 @@
+// What becomes of a user's action where the network has no such thing. One table, so that no handler decides alone.
+import type { MessageRef, Verbs } from "#bridge";
+import type { OutgoingBody } from "./ports.ts";
+
+export type Step =
+  | { readonly do: "send"; readonly text: string }
+  | { readonly do: "edit"; readonly text: string; readonly target: MessageRef }
+  | { readonly do: "retract"; readonly target: MessageRef }
+  | { readonly do: "markRead"; readonly target: MessageRef }
+  | { readonly do: "nothing" }
+  | { readonly do: "refuse"; readonly text: string };
+
+/**
+ * | action | the bridge has the verb | it has not |
+ * |---|---|---|
+ * | message | send | (every bridge sends) |
+ * | edit | edit | a new message marked as a correction |
+ * | retraction | retract | refused: it can not be taken back |
+ * | read | markRead | nothing |
+ *
+ * `target` is the message acted on, undefined when this account does not know it.
+ */
+export function fallback(body: OutgoingBody, session: Partial<Verbs>, target: MessageRef | undefined): Step {
+  const text = body.text ?? "";
+  switch (body.kind) {
+    case "message":
+      return { do: "send", text };
+    case "edit":
+      // Only the user's own messages can be corrected (security.md X09).
+      if (target?.fromSelf && session.edit) return { do: "edit", text, target };
+      return { do: "send", text: `Correction: ${text}` };
+    case "retraction":
+      if (target?.fromSelf && session.retract) return { do: "retract", target };
+      return { do: "refuse", text: "The message has left already and cannot be taken back there." };
+    case "read":
+      return target && !target.fromSelf && session.markRead ? { do: "markRead", target } : { do: "nothing" };
+    default:
+      return body.kind satisfies never;
+  }
+}

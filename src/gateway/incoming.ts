@@ -1,0 +1,174 @@
+// The incoming worker: network to user. Rows of one bridge go out on one stream, conversations taking turns, and count as
+// delivered when the server has answered the ping barrier behind them.
+import type { Logger } from "#bridge";
+import type { Contacts } from "./contacts.ts";
+import type { Faults } from "./faults.ts";
+import { type Lane, type Lanes, laneKey } from "./lanes.ts";
+import {
+  type AccountId,
+  type Clock,
+  type IncomingRow,
+  type LaneStore,
+  type MessageStore,
+  type OutputItem,
+  peerOfKey,
+  type XmppOutput,
+} from "./ports.ts";
+import { untilTrue } from "./stubborn.ts";
+
+export interface IncomingOptions {
+  readonly bridge: string;
+  readonly lanes: Lanes;
+  readonly store: LaneStore;
+  readonly messages: MessageStore;
+  readonly contacts: Contacts;
+  readonly output: XmppOutput;
+  /** Bare JID of the account's user; undefined when the account is gone. */
+  readonly userOf: (account: AccountId) => string | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly faults: Faults;
+}
+
+export class IncomingWorker {
+  readonly #o: IncomingOptions;
+  /** Lanes with something to write, in turn. */
+  readonly #turns: Lane[] = [];
+  /** Rows the server said no to before it confirmed them, by key. */
+  readonly #refused = new Map<string, string>();
+  #pumping = false;
+  #stopping = false;
+
+  constructor(options: IncomingOptions) {
+    this.#o = options;
+  }
+
+  onReady(lane: Lane): void {
+    if (lane.busy) return;
+    lane.busy = true;
+    this.#turns.push(lane);
+    this.pump();
+  }
+
+  /** Write what can be written now. Called when the link comes up and when its window has room. */
+  pump(): void {
+    if (this.#pumping || this.#stopping || !this.#o.output.writable || this.#turns.length === 0) return;
+    this.#pumping = true;
+    void this.#pump().finally(() => {
+      this.#pumping = false;
+      // Room may have come between the last look and now.
+      if (this.#o.output.writable && this.#turns.length > 0) this.pump();
+    });
+  }
+
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  /** The server has these rows. */
+  taken(rows: readonly IncomingRow[]): void {
+    this.#o.faults.at("incoming:taken");
+    const { store, clock, log, lanes } = this.#o;
+    const refused = rows.filter((row) => this.#refused.has(row.key));
+    const fine = refused.length === 0 ? rows : rows.filter((row) => !this.#refused.has(row.key));
+    const write = async () => {
+      await untilTrue(() => store.settleMany(fine.map((row) => row.id)), clock, log);
+      for (const row of refused) {
+        const error = this.#refused.get(row.key) ?? "";
+        this.#refused.delete(row.key);
+        await untilTrue(() => store.settle({ id: row.id, state: "failed", error }), clock, log);
+      }
+      this.#o.faults.at("incoming:settled");
+      for (const row of rows) {
+        const lane = lanes.find(row);
+        if (lane) lanes.finished(lane);
+      }
+    };
+    write().catch((error: unknown) => log.error({ err: error }, "delivered rows could not be marked"));
+  }
+
+  /** The stream broke before the server confirmed these rows: they go first, with the same ids. */
+  lost(rows: readonly IncomingRow[]): void {
+    const byLane = new Map<string, IncomingRow[]>();
+    for (const row of rows) {
+      const key = laneKey(row);
+      const list = byLane.get(key);
+      if (list) list.push(row);
+      else byLane.set(key, [row]);
+    }
+    for (const list of byLane.values()) {
+      const lane = list[0] && this.#o.lanes.find(list[0]);
+      if (lane) this.#o.lanes.restore(lane, list);
+    }
+  }
+
+  /** The user's server sent an error for a row's stanza. */
+  refused(key: string, reason: string): void {
+    // Bounded: only rows in the window can be refused before their barrier, and the window is small.
+    if (this.#refused.size < 1_000) this.#refused.set(key, reason);
+    this.#o.log.warn({ key, reason }, "the user's server refused a message");
+  }
+
+  async #pump(): Promise<void> {
+    const { output, lanes } = this.#o;
+    while (output.writable && !this.#stopping) {
+      const lane = this.#turns.shift();
+      if (lane === undefined) return;
+      const row = lanes.peek(lane) as IncomingRow | undefined;
+      if (row === undefined) {
+        lanes.idle(lane);
+        continue;
+      }
+      const item = await this.#item(row);
+      if (!output.writable) {
+        this.#turns.unshift(lane);
+        return;
+      }
+      // The lane may have got rows back, or lost its account, while the item was looked up.
+      if (lane.rows[0] !== row) {
+        this.#turns.unshift(lane);
+        continue;
+      }
+      lanes.take(lane);
+      if (item) this.#write(lane, row, item);
+      else this.#discard(lane, row);
+      if (lane.rows.length > 0 || lane.more) this.#turns.push(lane);
+      else lanes.idle(lane);
+    }
+  }
+
+  #write(lane: Lane, row: IncomingRow, item: OutputItem): void {
+    try {
+      this.#o.output.write(item);
+      this.#o.faults.at("incoming:written");
+    } catch (error) {
+      if (this.#o.output.writable) {
+        // Not the link: this very row can not be written. It must not block those behind it.
+        this.#o.log.error({ err: error, key: row.key }, "a message could not be written");
+        this.#discard(lane, row, String(error));
+      } else this.#o.lanes.restore(lane, [row]);
+    }
+  }
+
+  #discard(lane: Lane, row: IncomingRow, error = "the account is gone"): void {
+    const { store, clock, log, lanes } = this.#o;
+    untilTrue(() => store.settle({ id: row.id, state: "failed", error }), clock, log)
+      .then(() => lanes.finished(lane))
+      .catch((cause: unknown) => log.error({ err: cause }, "a row could not be ended"));
+  }
+
+  /** Undefined when there is nobody to write to. */
+  async #item(row: IncomingRow): Promise<OutputItem | undefined> {
+    const user = this.#o.userOf(row.account);
+    if (user === undefined) return undefined;
+    const contact = peerOfKey(row.peer)?.id;
+    if (row.body.kind !== "message" || contact === undefined) return { row, user, contact };
+    const { message } = row.body;
+    await this.#o.contacts.meet(row.account, user, contact, message.name, message.automatic ?? false);
+    if (!message.replyTo?.length) return { row, user, contact };
+    const parent = await this.#o.messages.byRemoteId(row.account, message.replyTo);
+    return parent
+      ? { row, user, contact, replyTo: { xmppId: parent.xmppId, fromSelf: parent.fromSelf } }
+      : { row, user, contact };
+  }
+}

@@ -1,0 +1,210 @@
+// The lanes in memory: what is loaded of each ordered durable queue. The database holds all rows; memory holds the heads,
+// at most `maxLoaded` rows in all, so that 100,000 waiting rows cost no more than 2,000.
+import type { Logger } from "#bridge";
+import type { Clock, LaneHead, LaneRow, LaneStore } from "./ports.ts";
+
+/** Rows loaded for one lane at a time. */
+const pageSize = 32;
+
+/** One conversation in one direction. Owned by `Lanes`; workers keep what they need to know in the fields below. */
+export interface Lane {
+  readonly key: string;
+  readonly head: LaneHead;
+  /** Loaded and not taken, in order. */
+  readonly rows: LaneRow[];
+  /** The last id that was loaded. */
+  loadedTo: number;
+  /** The database has rows after `loadedTo`. */
+  more: boolean;
+  loading: boolean;
+  /** Rows were committed while a page was being read. */
+  grew: boolean;
+  /** Rows taken out and not finished. */
+  taken: number;
+  /** A worker is on it, or it stands in a worker's queue. */
+  busy: boolean;
+}
+
+export interface LanesOptions {
+  readonly store: LaneStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly maxLoaded: number;
+  /** A lane has something to do. Called again whenever that may have changed. */
+  readonly onReady: (lane: Lane) => void;
+}
+
+export const laneKey = (head: LaneHead): string => `${head.account}/${head.direction}/${head.peer}`;
+
+export class Lanes {
+  readonly #store: LaneStore;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #maxLoaded: number;
+  readonly #onReady: (lane: Lane) => void;
+  readonly #lanes = new Map<string, Lane>();
+  /** Lanes that want a page while memory is full. */
+  readonly #hungry = new Set<Lane>();
+  #loaded = 0;
+
+  constructor(options: LanesOptions) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#maxLoaded = options.maxLoaded;
+    this.#onReady = options.onReady;
+  }
+
+  /** Rows in memory, for metrics and tests. */
+  get loaded(): number {
+    return this.#loaded;
+  }
+
+  get lanes(): Iterable<Lane> {
+    return this.#lanes.values();
+  }
+
+  /** Learn from the database which lanes wait. */
+  async start(): Promise<void> {
+    for (const head of await this.#store.heads()) {
+      const lane = this.#open(head, 0);
+      lane.more = true;
+      this.#onReady(lane);
+    }
+  }
+
+  /** Rows that were just committed, in the order of their ids. */
+  add(rows: readonly LaneRow[]): void {
+    for (const row of rows) {
+      const lane = this.#lanes.get(laneKey(row)) ?? this.#open(row, row.id - 1);
+      if (lane.loading) lane.grew = true;
+      else if (!lane.more && this.#loaded < this.#maxLoaded) this.#push(lane, row);
+      else lane.more = true;
+      this.#onReady(lane);
+    }
+  }
+
+  find(head: LaneHead): Lane | undefined {
+    return this.#lanes.get(laneKey(head));
+  }
+
+  /** The first row that is not taken; undefined when there is none in memory: `onReady` follows if there will be one. */
+  peek(lane: Lane): LaneRow | undefined {
+    const row = lane.rows[0];
+    if (row === undefined && lane.more) this.#load(lane);
+    return row;
+  }
+
+  /** Removes the first row from memory for the caller to work on. */
+  take(lane: Lane): LaneRow | undefined {
+    const row = this.peek(lane);
+    if (row === undefined) return undefined;
+    lane.rows.shift();
+    lane.taken++;
+    return row;
+  }
+
+  /** The caller is done with a row it took. */
+  finished(lane: Lane): void {
+    lane.taken--;
+    this.#release(1);
+    this.#closeIfIdle(lane);
+  }
+
+  /** Rows that were taken and must be handled again, in order, before all others of the lane. */
+  restore(lane: Lane, rows: readonly LaneRow[]): void {
+    lane.rows.unshift(...rows);
+    lane.taken -= rows.length;
+    this.#onReady(lane);
+  }
+
+  /** Forget the loaded rows of a lane that has to wait: they are in the database. Nothing of it may be taken. */
+  unload(lane: Lane): void {
+    const first = lane.rows[0];
+    if (first === undefined) return;
+    const count = lane.rows.length;
+    lane.loadedTo = first.id - 1;
+    lane.rows.length = 0;
+    lane.more = true;
+    this.#release(count);
+  }
+
+  /** Nothing to do for now: the lane's object goes when nothing is left of it. */
+  idle(lane: Lane): void {
+    lane.busy = false;
+    this.#closeIfIdle(lane);
+  }
+
+  /** Forget the lanes of an account that is gone. */
+  drop(account: number): void {
+    for (const lane of [...this.#lanes.values()]) {
+      if (lane.head.account !== account) continue;
+      this.#release(lane.rows.length);
+      lane.rows.length = 0;
+      lane.more = false;
+      this.#hungry.delete(lane);
+      this.#lanes.delete(lane.key);
+    }
+  }
+
+  #open(head: LaneHead, loadedTo: number): Lane {
+    const lane: Lane = {
+      key: laneKey(head),
+      head: { account: head.account, direction: head.direction, peer: head.peer },
+      rows: [],
+      loadedTo,
+      more: false,
+      loading: false,
+      grew: false,
+      taken: 0,
+      busy: false,
+    };
+    this.#lanes.set(lane.key, lane);
+    return lane;
+  }
+
+  #push(lane: Lane, row: LaneRow): void {
+    lane.rows.push(row);
+    lane.loadedTo = row.id;
+    this.#loaded++;
+  }
+
+  #load(lane: Lane): void {
+    if (lane.loading) return;
+    if (this.#loaded >= this.#maxLoaded) {
+      this.#hungry.add(lane);
+      return;
+    }
+    lane.loading = true;
+    lane.grew = false;
+    this.#store.page(lane.head, lane.loadedTo, pageSize).then(
+      (rows) => {
+        lane.loading = false;
+        lane.more = rows.length === pageSize || lane.grew;
+        for (const row of rows) this.#push(lane, row);
+        if (rows.length > 0 || lane.more) this.#onReady(lane);
+        else this.#closeIfIdle(lane);
+      },
+      (error: unknown) => {
+        lane.loading = false;
+        this.#log.error({ err: error, account: lane.head.account }, "a lane could not be read");
+        this.#clock.setTimeout(() => this.#onReady(lane), 1_000);
+      },
+    );
+  }
+
+  #release(count: number): void {
+    this.#loaded -= count;
+    while (this.#hungry.size > 0 && this.#loaded < this.#maxLoaded) {
+      const [lane] = this.#hungry;
+      if (lane === undefined) return;
+      this.#hungry.delete(lane);
+      this.#load(lane);
+    }
+  }
+
+  #closeIfIdle(lane: Lane): void {
+    if (lane.busy || lane.loading || lane.more || lane.taken > 0 || lane.rows.length > 0) return;
+    if (this.#lanes.get(lane.key) === lane) this.#lanes.delete(lane.key);
+  }
+}

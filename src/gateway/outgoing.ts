@@ -1,0 +1,353 @@
+// The outgoing worker: user to network. One message at a time per conversation, several conversations of an account at
+// once, and no account waits for another.
+import {
+  BridgeError,
+  type Json,
+  type LiveSession,
+  type Logger,
+  type MessageRef,
+  type OutgoingMessage,
+  type Sent,
+} from "#bridge";
+import { fallback } from "./fallbacks.ts";
+import { newKey } from "./keys.ts";
+import type { Lane, Lanes } from "./lanes.ts";
+import {
+  type AccountId,
+  type Clock,
+  type LaneStore,
+  type MessageRecord,
+  type MessageStore,
+  messageRef,
+  type NewRow,
+  type OutgoingRow,
+  peerOfKey,
+  type Settlement,
+} from "./ports.ts";
+import { retryDelay } from "./retry.ts";
+import { untilTrue } from "./stubborn.ts";
+import type { Faults } from "./faults.ts";
+
+/** What the worker asks about an account. */
+export interface OutgoingAccounts {
+  /** Undefined: no session that could send, the lane waits for `resume`. */
+  sessionOf(account: AccountId): LiveSession | undefined;
+  /** The bridge wants `threadLast` and `previous`. */
+  wantsThreads(account: AccountId): boolean;
+  loginRequired(account: AccountId, detail: string): void;
+}
+
+export interface OutgoingOptions {
+  readonly lanes: Lanes;
+  readonly store: LaneStore;
+  readonly messages: MessageStore;
+  readonly accounts: OutgoingAccounts;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly faults: Faults;
+  /** Milliseconds until a waiting message goes back to its sender as an error. */
+  readonly expiry: number;
+  /** Conversations of one account that send at the same time. */
+  readonly perAccount: number;
+}
+
+/** No send may take longer than this, whatever the bridge does: RFC 5321 section 4.5.3.2.6 asks for ten minutes. */
+const sendDeadline = 15 * 60_000;
+
+type Verdict = "next" | "wait" | "park";
+
+export class OutgoingWorker {
+  readonly #o: OutgoingOptions;
+  readonly #active = new Map<AccountId, number>();
+  readonly #waiting = new Map<AccountId, Lane[]>();
+  /** Lanes that wait until their account has a session again. */
+  readonly #parked = new Map<AccountId, Set<Lane>>();
+  #stopping = false;
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(options: OutgoingOptions) {
+    this.#o = options;
+  }
+
+  onReady(lane: Lane): void {
+    if (lane.busy || this.#stopping) return;
+    const account = lane.head.account;
+    if (this.#o.accounts.sessionOf(account) === undefined) return this.#park(lane);
+    lane.busy = true;
+    const active = this.#active.get(account) ?? 0;
+    if (active < this.#o.perAccount) return this.#start(lane);
+    const queue = this.#waiting.get(account);
+    if (queue) queue.push(lane);
+    else this.#waiting.set(account, [lane]);
+  }
+
+  /** The account has a session again. */
+  resume(account: AccountId): void {
+    const parked = this.#parked.get(account);
+    this.#parked.delete(account);
+    for (const lane of parked ?? []) this.onReady(lane);
+  }
+
+  /** Lets what is being sent come to its end. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#running);
+  }
+
+  /** Fails what waits in parked and deferred lanes for too long. */
+  async expire(): Promise<void> {
+    for (;;) {
+      const rows = await this.#o.store.expired(this.#o.clock.now() - this.#o.expiry, 100);
+      const idle = rows.filter((row) => this.#o.lanes.find(row)?.busy !== true);
+      if (idle.length === 0) return;
+      for (const row of idle) await this.#expireRow(row);
+    }
+  }
+
+  #park(lane: Lane): void {
+    this.#o.lanes.unload(lane);
+    const account = lane.head.account;
+    const parked = this.#parked.get(account);
+    if (parked) parked.add(lane);
+    else this.#parked.set(account, new Set([lane]));
+  }
+
+  #start(lane: Lane): void {
+    const account = lane.head.account;
+    this.#active.set(account, (this.#active.get(account) ?? 0) + 1);
+    const run = this.#run(lane)
+      .catch((error: unknown) => {
+        // Only the store can fail here; the rows are safe, so the lane is looked at again a little later.
+        this.#o.log.error({ err: error, account }, "an outgoing lane stopped");
+        this.#o.lanes.unload(lane);
+        this.#o.lanes.idle(lane);
+        this.#o.clock.setTimeout(() => this.onReady(lane), 5_000);
+      })
+      .finally(() => {
+        this.#running.delete(run);
+        this.#active.set(account, (this.#active.get(account) ?? 1) - 1);
+        const next = this.#waiting.get(account)?.shift();
+        if (next) this.#start(next);
+        else if (this.#active.get(account) === 0) {
+          this.#active.delete(account);
+          this.#waiting.delete(account);
+        }
+      });
+    this.#running.add(run);
+  }
+
+  async #run(lane: Lane): Promise<void> {
+    const { lanes, clock } = this.#o;
+    while (!this.#stopping) {
+      const row = lanes.peek(lane) as OutgoingRow | undefined;
+      if (row === undefined) break;
+      const wait = row.notBefore - clock.now();
+      const verdict = wait > 0 ? "wait" : await this.#handle(row);
+      if (verdict === "next") {
+        lanes.take(lane);
+        lanes.finished(lane);
+        continue;
+      }
+      const again = Math.max(row.notBefore - clock.now(), 0);
+      lanes.unload(lane);
+      lane.busy = false;
+      if (verdict === "park") this.#park(lane);
+      else clock.setTimeout(() => this.onReady(lane), again);
+      return;
+    }
+    lanes.idle(lane);
+    // A row may have come between the last look and `idle`.
+    if (lane.rows.length > 0 && !this.#stopping) this.onReady(lane);
+  }
+
+  async #handle(row: OutgoingRow): Promise<Verdict> {
+    const { clock, expiry, accounts } = this.#o;
+    if (row.createdAt + expiry < clock.now()) {
+      await this.#expireRow(row);
+      return "next";
+    }
+    const session = accounts.sessionOf(row.account);
+    if (session === undefined) return "park";
+    try {
+      const settlement = await this.#attempt(row, session);
+      this.#o.faults.at("outgoing:sent");
+      await this.#settle(settlement);
+      return "next";
+    } catch (error) {
+      return this.#failed(row, error);
+    }
+  }
+
+  /** One try. Throws what the bridge threw. */
+  async #attempt(row: OutgoingRow, session: LiveSession): Promise<Settlement> {
+    const done: Settlement = { id: row.id, state: "done" };
+    const peer = peerOfKey(row.peer);
+    if (peer === undefined) return { ...done, state: "failed", error: "no such peer" };
+    const step = fallback(row.body, session, await this.#target(row));
+    switch (step.do) {
+      case "nothing":
+        return done;
+      case "refuse":
+        throw new BridgeError("reject", step.text, { condition: "feature-not-implemented" });
+      case "markRead":
+        await withDeadline(session.markRead?.(step.target, peer) ?? Promise.resolve(), this.#o.clock);
+        return done;
+      case "retract":
+        await withDeadline(session.retract?.(step.target, peer, row.key) ?? Promise.resolve(), this.#o.clock);
+        return done;
+      case "edit":
+      case "send": {
+        const message = await this.#message(row, peer, step.text);
+        const edit = step.do === "edit" ? step.target : undefined;
+        const sent = await this.#send(row, session, message, edit);
+        return { ...done, record: this.#record(row, sent), notes: sent.accepted === false ? [] : this.#receipt(row) };
+      }
+      default:
+        return step satisfies never;
+    }
+  }
+
+  async #send(
+    row: OutgoingRow,
+    session: LiveSession,
+    message: OutgoingMessage,
+    edit: MessageRef | undefined,
+  ): Promise<Sent> {
+    if (edit && session.edit) return withDeadline(session.edit(edit, message), this.#o.clock);
+    if (session.prepare && row.state === "queued") {
+      const prepared: Json = row.prepared ?? (await session.prepare(message));
+      await this.#o.store.begin(row.id, prepared);
+      row.prepared = prepared;
+      row.state = "sent";
+      this.#o.faults.at("outgoing:prepared");
+    }
+    return withDeadline(session.send(message, row.prepared), this.#o.clock);
+  }
+
+  async #target(row: OutgoingRow): Promise<MessageRef | undefined> {
+    const { target } = row.body;
+    if (target === undefined) return undefined;
+    const record = await this.#o.messages.byXmppId(row.account, row.peer, target);
+    return record && messageRef(record);
+  }
+
+  async #message(row: OutgoingRow, peer: OutgoingMessage["peer"], text: string): Promise<OutgoingMessage> {
+    const { body, account } = row;
+    const { messages } = this.#o;
+    const threads = this.#o.accounts.wantsThreads(account) && row.prepared === undefined;
+    const replyTo = body.kind === "message" ? await this.#target(row) : undefined;
+    const threadLast = threads && body.thread ? await messages.lastOfThread(account, row.peer, body.thread) : undefined;
+    const previous = threads ? await messages.lastOf(account, row.peer) : undefined;
+    return {
+      key: row.key,
+      peer,
+      text,
+      sentAt: row.createdAt,
+      uncertain: row.state === "sent",
+      ...(body.subject === undefined ? {} : { subject: body.subject }),
+      ...(body.thread === undefined ? {} : { thread: body.thread }),
+      ...(body.senderName === undefined ? {} : { senderName: body.senderName }),
+      ...(replyTo ? { replyTo } : {}),
+      ...(threadLast ? { threadLast: messageRef(threadLast) } : {}),
+      ...(previous ? { previous: messageRef(previous) } : {}),
+    };
+  }
+
+  #record(row: OutgoingRow, sent: Sent): MessageRecord {
+    return {
+      account: row.account,
+      kind: "message",
+      remoteId: sent.id,
+      digest: "",
+      xmppId: row.body.origin.id ?? row.key,
+      peer: row.peer,
+      fromSelf: true,
+      sentAt: row.createdAt,
+      thread: row.body.thread ?? sent.thread,
+      context: sent.context,
+      sender: row.body.origin.from,
+    };
+  }
+
+  /** XEP-0184: only now, when the network has the message, the sender's client may show it as received. */
+  #receipt(row: OutgoingRow): readonly NewRow[] {
+    const { origin, receipt } = row.body;
+    if (!receipt || origin.id === undefined) return [];
+    return [
+      {
+        direction: "incoming",
+        account: row.account,
+        peer: row.peer,
+        key: newKey(this.#o.clock.now()),
+        body: { kind: "delivered", origin },
+      },
+    ];
+  }
+
+  async #failed(row: OutgoingRow, error: unknown): Promise<Verdict> {
+    const { clock, log, accounts } = this.#o;
+    const known = error instanceof BridgeError ? error : undefined;
+    const text = error instanceof Error ? error.message : String(error);
+    if (known?.kind === "reject") {
+      log.info({ account: row.account, key: row.key, condition: known.condition }, "message refused");
+      await this.#settle(this.#rejection(row, known.condition, text));
+      return "next";
+    }
+    row.attempts++;
+    row.notBefore = clock.now() + (known?.retryAfter ?? retryDelay(row.attempts));
+    // A frozen message whose fate is unknown stays `sent`: the bridge looks before it sends it again.
+    if (known && !known.uncertain) row.state = "queued";
+    log.info({ account: row.account, key: row.key, attempts: row.attempts, err: error }, "message waits");
+    await this.#settle({ id: row.id, state: row.state, attempts: row.attempts, notBefore: row.notBefore, error: text });
+    if (known?.kind !== "login-required") return "wait";
+    accounts.loginRequired(row.account, text);
+    return "park";
+  }
+
+  async #expireRow(row: OutgoingRow): Promise<void> {
+    const days = Math.round(this.#o.expiry / 86_400_000);
+    await this.#settle(
+      this.#rejection(row, "remote-server-timeout", `This message could not be delivered within ${days} days.`),
+    );
+  }
+
+  #rejection(row: OutgoingRow, condition: BridgeError["condition"], text: string): Settlement {
+    const { origin, kind } = row.body;
+    // Nobody waits for the answer to a read marker.
+    const notes: readonly NewRow[] =
+      kind === "read"
+        ? []
+        : [
+            {
+              direction: "incoming",
+              account: row.account,
+              peer: row.peer,
+              key: newKey(this.#o.clock.now()),
+              body: { kind: "failed", origin, condition, text },
+            },
+          ];
+    return { id: row.id, state: "failed", error: text, notes };
+  }
+
+  /** The network has answered: this must be written down, however long the disk refuses. */
+  async #settle(settlement: Settlement): Promise<void> {
+    const notes = await untilTrue(() => this.#o.store.settle(settlement), this.#o.clock, this.#o.log);
+    this.#o.faults.at("outgoing:settled");
+    this.#o.lanes.add(notes);
+  }
+}
+
+async function withDeadline<T>(work: Promise<T>, clock: Clock): Promise<T> {
+  let timer: object | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = clock.setTimeout(
+      () => reject(new BridgeError("retry", "The network did not answer in time.", { uncertain: true })),
+      sendDeadline,
+    );
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}

@@ -1,0 +1,328 @@
+// What the core needs from the outside. src/store implements Store, src/xmpp implements XmppOutput, main.ts wires them.
+import type { Condition, IncomingAttachment, IncomingMessage, Json, MessageRef, Peer, RemoteId } from "#bridge";
+
+// --- time ---------------------------------------------------------------------------------------------------------
+
+export type TimerHandle = object;
+
+/** All timers of src go through this, so that tests can own time. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Runs once after `ms` on a monotonic clock. */
+  setTimeout(run: () => void, ms: number): TimerHandle;
+  clearTimeout(handle: TimerHandle | undefined): void;
+}
+
+// --- accounts -----------------------------------------------------------------------------------------------------
+
+export type AccountId = number;
+export type AccountMode = "account" | "domain";
+
+/** One user's registration with one bridge. */
+export interface AccountRecord {
+  readonly id: AccountId;
+  /** Bare JID, prepared (RFC 7622). */
+  readonly user: string;
+  /** The bridge's name. */
+  readonly bridge: string;
+  readonly mode: AccountMode;
+  /** The user's own id on the network; unique per bridge and mode for domain accounts. */
+  readonly self: RemoteId;
+  readonly createdAt: number;
+}
+
+export interface AccountStore {
+  all(): Promise<AccountRecord[]>;
+  /** Inserts, or updates the credentials of the account with the same user, bridge, mode and self. */
+  save(account: Omit<AccountRecord, "id" | "createdAt">, credentials: Json | undefined): Promise<AccountRecord>;
+  /** Unseals. Throws when the key does not fit or the value was moved from another row. */
+  credentials(id: AccountId): Promise<Json | undefined>;
+  cursor(id: AccountId): Promise<Json | undefined>;
+  /** Removes the account and everything that hangs on it. */
+  remove(id: AccountId): Promise<void>;
+}
+
+// --- contacts -----------------------------------------------------------------------------------------------------
+
+/** A person on the network, as one account knows them. */
+export interface ContactRecord {
+  readonly account: AccountId;
+  readonly id: RemoteId;
+  readonly name: string | undefined;
+  /** The user sees the contact's presence (RFC 6121 "to", seen from the user). */
+  readonly subscribed: boolean;
+  /** The user was offered this contact once (subscription request or roster item). */
+  readonly introduced: boolean;
+}
+
+export interface ContactStore {
+  get(account: AccountId, id: RemoteId): Promise<ContactRecord | undefined>;
+  save(contact: ContactRecord): Promise<void>;
+  remove(account: AccountId, id: RemoteId): Promise<void>;
+  /** In the order of their ids, after `after`. */
+  page(account: AccountId, after: RemoteId, limit: number): Promise<ContactRecord[]>;
+  count(account: AccountId): Promise<number>;
+  /** The accounts among `accounts` that know this id as a contact. */
+  knownBy(accounts: readonly AccountId[], id: RemoteId): Promise<AccountId[]>;
+}
+
+// --- lanes --------------------------------------------------------------------------------------------------------
+
+/** outgoing: user to network. incoming: network to user. intake: stored bytes that `bridge.open` has still to parse. */
+export type Direction = "outgoing" | "incoming" | "intake";
+
+/** queued: not handed over. sent: handed over, outcome unknown. done and failed are final. */
+export type RowState = "queued" | "sent" | "done" | "failed";
+
+/** The stanza an outgoing row came from: where its receipt or error goes. */
+export interface Origin {
+  /** The id the sender's client gave; absent when it gave none. */
+  readonly id?: string;
+  /** Full JID of the sending client. */
+  readonly from: string;
+}
+
+export interface OutgoingBody {
+  readonly kind: "message" | "edit" | "retraction" | "read";
+  readonly origin: Origin;
+  readonly text?: string;
+  readonly subject?: string;
+  readonly thread?: string;
+  /** XMPP id of the message this one answers, corrects, retracts or marks. */
+  readonly target?: string;
+  readonly receipt?: boolean;
+  readonly senderName?: string;
+}
+
+export type IncomingBody =
+  | {
+      readonly kind: "message";
+      readonly message: Omit<IncomingMessage, "type" | "peer" | "digest" | "context" | "attachments"> & {
+        readonly attachments?: readonly IncomingAttachment[];
+      };
+    }
+  | { readonly kind: "delivered"; readonly origin: Origin }
+  | { readonly kind: "read"; readonly origin: Origin }
+  | { readonly kind: "failed"; readonly origin: Origin; readonly condition: Condition; readonly text: string }
+  /** From the gateway itself (peer `gateway`) or from a contact's JID. */
+  | { readonly kind: "notice"; readonly text: string };
+
+export type IntakeBody = {
+  readonly kind: "original";
+  readonly id: RemoteId;
+  readonly about: Json;
+  readonly sentAt: number;
+};
+
+interface RowOf<D extends Direction, B> {
+  readonly direction: D;
+  readonly account: AccountId;
+  /** Which conversation: see `peerKey`. */
+  readonly peer: string;
+  /** Unique for ever; for outgoing rows the idempotency key, for incoming rows the stanza id. */
+  readonly key: string;
+  readonly body: B;
+}
+export type NewRow = RowOf<"outgoing", OutgoingBody> | RowOf<"incoming", IncomingBody> | RowOf<"intake", IntakeBody>;
+
+/** A row as the lanes hold it. Rows of a lane are handled in the order of `id`. */
+export type LaneRow<R extends NewRow = NewRow> = R & {
+  readonly id: number;
+  readonly createdAt: number;
+  /** Not before this time (milliseconds since the epoch). */
+  notBefore: number;
+  attempts: number;
+  state: RowState;
+  /** What `session.prepare` froze. */
+  prepared?: Json;
+};
+export type OutgoingRow = LaneRow<RowOf<"outgoing", OutgoingBody>>;
+export type IncomingRow = LaneRow<RowOf<"incoming", IncomingBody>>;
+export type IntakeRow = LaneRow<RowOf<"intake", IntakeBody>>;
+
+/** What the gateway remembers of a message: for replies, receipts, bounces and to know a replay. */
+export interface MessageRecord {
+  readonly account: AccountId;
+  /** "message", or another event type when only the replay matters. */
+  readonly kind: string;
+  readonly remoteId: RemoteId;
+  /** "" unless messages may share an id. */
+  readonly digest: string;
+  readonly xmppId: string;
+  readonly peer: string;
+  readonly fromSelf: boolean;
+  readonly sentAt: number;
+  readonly thread: string | undefined;
+  readonly context: Json | undefined;
+  /** Full JID of the client that sent it; outgoing only. */
+  readonly sender: string | undefined;
+}
+
+/** An event to commit: the row it becomes, unless `record` shows that it was seen before. */
+export interface Delivery {
+  readonly row: NewRow;
+  readonly record?: MessageRecord;
+  /** Stored beside an intake row. */
+  readonly raw?: Uint8Array;
+}
+
+/** How a row ends, or goes on. */
+export interface Settlement {
+  readonly id: number;
+  readonly state: RowState;
+  readonly notBefore?: number;
+  readonly attempts?: number;
+  readonly error?: string;
+  readonly record?: MessageRecord;
+  /** Rows that follow from it (receipt, error to the sender), appended in the same commit. */
+  readonly notes?: readonly NewRow[];
+}
+
+export interface LaneHead {
+  readonly account: AccountId;
+  readonly direction: Direction;
+  readonly peer: string;
+}
+
+/**
+ * The durable side of the lanes. Every method resolves after the commit is on disk (fsync) and rejects with StoreError
+ * when nothing was written. Methods called in the same turn of the event loop share one commit.
+ */
+export interface LaneStore {
+  append(rows: readonly NewRow[]): Promise<LaneRow[]>;
+  /** Events and cursor in one commit. Returns the rows that were new. `settle` ends the intake row they came from. */
+  deliver(
+    account: AccountId,
+    deliveries: readonly Delivery[],
+    options?: { cursor?: Json; settle?: Settlement },
+  ): Promise<LaneRow[]>;
+  /** Freezes a row before its first send: state `sent`. */
+  begin(id: number, prepared: Json): Promise<void>;
+  /** Returns the notes as rows. */
+  settle(settlement: Settlement): Promise<LaneRow[]>;
+  /** As `settle` to `done` for rows without anything to remember. */
+  settleMany(ids: readonly number[]): Promise<void>;
+  /** The rows of a lane that are not final, in order, after `after`. */
+  page(head: LaneHead, after: number, limit: number): Promise<LaneRow[]>;
+  /** Every lane that has such rows. */
+  heads(): Promise<LaneHead[]>;
+  counts(): Promise<Record<Direction, number>>;
+  /** Non-final outgoing rows made before `before`, oldest first. */
+  expired(before: number, limit: number): Promise<OutgoingRow[]>;
+  /** Removes a newest-wins row that has not been handed over yet. */
+  supersede(head: LaneHead, kind: OutgoingBody["kind"], before: number): Promise<void>;
+  raw(row: number): Promise<Uint8Array | undefined>;
+  /** Raw bytes of the message with this stanza id, while they are kept. */
+  rawOf(account: AccountId, xmppId: string): Promise<Uint8Array | undefined>;
+  /** Deletes final rows, raw bytes and replay marks older than `before`. Returns how many rows went. */
+  prune(before: number): Promise<number>;
+}
+
+export interface MessageStore {
+  byXmppId(account: AccountId, peer: string, xmppId: string): Promise<MessageRecord | undefined>;
+  /** The first of `ids` that the account knows. */
+  byRemoteId(account: AccountId, ids: readonly RemoteId[]): Promise<MessageRecord | undefined>;
+  lastOf(account: AccountId, peer: string): Promise<MessageRecord | undefined>;
+  lastOfThread(account: AccountId, peer: string, thread: string): Promise<MessageRecord | undefined>;
+  /** The newest incoming message of a conversation that came with stored bytes. */
+  lastIncoming(account: AccountId, peer: string): Promise<MessageRecord | undefined>;
+}
+
+export interface Store {
+  readonly accounts: AccountStore;
+  readonly contacts: ContactStore;
+  readonly lanes: LaneStore;
+  readonly messages: MessageStore;
+  close(): Promise<void>;
+}
+
+/** `full`: the disk is full; `busy`: somebody holds a lock; `broken`: anything else. Nothing was written. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly kind: "full" | "busy" | "broken";
+  constructor(kind: StoreError["kind"], message: string, cause?: unknown) {
+    super(message, { cause });
+    this.kind = kind;
+  }
+}
+
+// --- towards XMPP -------------------------------------------------------------------------------------------------
+
+/** An incoming row with everything looked up that the stanza needs. */
+export interface OutputItem {
+  readonly row: IncomingRow;
+  /** Bare JID of the user. */
+  readonly user: string;
+  /** Undefined: the gateway's own JID speaks. */
+  readonly contact: RemoteId | undefined;
+  /** The message answered, by the id the user's client knows, and its text where it is at hand. */
+  readonly replyTo?: { readonly xmppId: string; readonly fromSelf: boolean };
+}
+
+/** What the core wants from one bridge's component. Implemented in src/xmpp. */
+export interface XmppOutput {
+  /** Write one row to the stream. Throws when the link is down; then the row is handed over again after `up`. */
+  write(item: OutputItem): void;
+  /** True while the link is up and its in-flight window has room. */
+  readonly writable: boolean;
+  /** Ask the user to accept somebody they did not choose (undefined: the gateway itself): a subscription request. */
+  introduce(user: string, contact: RemoteId | undefined, name: string | undefined): Promise<void>;
+  /** A contact that the user asked for: XEP-0356 where granted, else XEP-0144, else a subscription request. */
+  addToRoster(user: string, contact: RemoteId, name: string | undefined): Promise<void>;
+  /** Fleeting; nothing is sent while the link is down. Undefined: the gateway's own presence. */
+  presence(user: string, contact: RemoteId | undefined, presence: PresenceOut): void;
+  subscription(
+    user: string,
+    contact: RemoteId | undefined,
+    type: "subscribed" | "unsubscribed" | "subscribe" | "unsubscribe",
+  ): void;
+  /** A line from the gateway to somebody without an account; lost when the link is down. */
+  tell(user: string, text: string): void;
+}
+
+export interface PresenceOut {
+  readonly available: boolean;
+  readonly show?: "away" | "xa" | "dnd";
+  readonly status?: string;
+  readonly name?: string;
+}
+
+/** What the component tells the core about its stream. */
+export interface OutputEvents {
+  /** The stream is up and proved, or gone; rows without an answered barrier come back as `lost` first. */
+  up(bridge: string): void;
+  down(bridge: string): void;
+  /** The window has room again. */
+  room(bridge: string): void;
+  /** The server has taken these rows (ping barrier). */
+  taken(bridge: string, rows: readonly IncomingRow[]): void;
+  /** The stream broke before the server confirmed these rows. */
+  lost(bridge: string, rows: readonly IncomingRow[]): void;
+  /** The user's server answered a row's stanza with an error, before its barrier. */
+  refused(bridge: string, key: string, reason: string): void;
+}
+
+// --- helpers ------------------------------------------------------------------------------------------------------
+
+/** The lane peer of notices from the gateway itself. */
+export const gatewayPeer = "gateway";
+/** The lane peer of stored bytes. */
+export const intakePeer = "intake";
+
+/** How a peer is written in lanes and message records. */
+export const peerKey = (peer: Peer): string => `${peer.kind}/${peer.id}`;
+
+/** The peer behind a key; undefined for the gateway's own lanes. */
+export const peerOfKey = (key: string): Peer | undefined => {
+  const slash = key.indexOf("/");
+  const kind = key.slice(0, slash);
+  return kind === "contact" || kind === "room" ? { kind, id: key.slice(slash + 1) } : undefined;
+};
+
+export const messageRef = (record: MessageRecord): MessageRef => ({
+  id: record.remoteId,
+  fromSelf: record.fromSelf,
+  sentAt: record.sentAt,
+  ...(record.context === undefined ? {} : { context: record.context }),
+});

@@ -1,0 +1,131 @@
+// What users see of the gateway and their contacts: presence after RFC 6121, paced so that a restart of the server is no storm.
+import type { Hint, RemoteId, SessionState } from "#bridge";
+import type { Contacts } from "./contacts.ts";
+import type { AccountId, AccountRecord, Clock, PresenceOut, TimerHandle, XmppOutput } from "./ports.ts";
+
+/** Presence stanzas per second when many are due at once (reliability.md b.2). */
+const pace = 200;
+const tick = 100;
+
+export interface PresenceOptions {
+  readonly clock: Clock;
+  readonly output: (bridge: string) => XmppOutput | undefined;
+  readonly contacts: (bridge: string) => Contacts | undefined;
+  readonly stateOf: (
+    account: AccountId,
+  ) => { readonly state: SessionState; readonly detail: string | undefined } | undefined;
+}
+
+export class PresenceBook {
+  readonly #o: PresenceOptions;
+  readonly #states = new Map<AccountId, SessionState>();
+  /** Announcements under way, by bridge; a new one replaces the old. */
+  readonly #rounds = new Map<string, number>();
+  readonly #timers = new Set<TimerHandle>();
+  #stopped = false;
+
+  constructor(options: PresenceOptions) {
+    this.#o = options;
+  }
+
+  stateOf(account: AccountId): SessionState | undefined {
+    return this.#states.get(account);
+  }
+
+  /** A session changed: the gateway's own presence tells the user. */
+  sessionState(account: AccountRecord, state: SessionState, detail: string | undefined): void {
+    if (this.#states.get(account.id) === state) return;
+    this.#states.set(account.id, state);
+    this.#o.output(account.bridge)?.presence(account.user, undefined, gatewayPresence(state, detail));
+  }
+
+  /** What a probe or a fresh subscription is answered with. */
+  of(account: AccountRecord, contact: RemoteId | undefined, name?: string): PresenceOut {
+    const live = this.#o.stateOf(account.id);
+    if (contact === undefined) return gatewayPresence(live?.state ?? "connecting", live?.detail);
+    return { available: true, ...(name ? { name } : {}) };
+  }
+
+  contactHint(account: AccountRecord, hint: Extract<Hint, { type: "presence" }>): void {
+    const shown: PresenceOut = {
+      available: hint.show !== "offline",
+      ...(hint.show === "away" ? { show: "away" as const } : {}),
+      ...(hint.status ? { status: hint.status } : {}),
+    };
+    this.#o.output(account.bridge)?.presence(account.user, hint.from, shown);
+  }
+
+  /** After the link came up: everybody who is subscribed sees the gateway and their contacts again. */
+  announce(bridge: string, accounts: readonly AccountRecord[]): void {
+    const round = (this.#rounds.get(bridge) ?? 0) + 1;
+    this.#rounds.set(bridge, round);
+    void this.#announce(bridge, round, accounts);
+  }
+
+  forget(bridge: string): void {
+    this.#rounds.set(bridge, (this.#rounds.get(bridge) ?? 0) + 1);
+  }
+
+  /** The account goes: its contacts go offline and take their subscriptions along. */
+  async farewell(account: AccountRecord): Promise<void> {
+    this.#states.delete(account.id);
+    const output = this.#o.output(account.bridge);
+    const contacts = this.#o.contacts(account.bridge);
+    if (output === undefined || contacts === undefined) return;
+    for await (const contact of contacts.all(account.id)) {
+      if (!contact.subscribed) continue;
+      output.presence(account.user, contact.id, { available: false });
+      output.subscription(account.user, contact.id, "unsubscribed");
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers) this.#o.clock.clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  async #announce(bridge: string, round: number, accounts: readonly AccountRecord[]): Promise<void> {
+    const contacts = this.#o.contacts(bridge);
+    let sent = 0;
+    const still = () => !this.#stopped && this.#rounds.get(bridge) === round;
+    for (const account of accounts) {
+      if (!still()) return;
+      this.#o.output(bridge)?.presence(account.user, undefined, this.of(account, undefined));
+      sent++;
+      if (contacts === undefined) continue;
+      for await (const contact of contacts.all(account.id)) {
+        if (!contact.subscribed) continue;
+        if (!still()) return;
+        this.#o.output(bridge)?.presence(account.user, contact.id, this.of(account, contact.id, contact.name));
+        if (++sent % ((pace * tick) / 1000) === 0) await this.#pause(tick);
+      }
+      if (sent % ((pace * tick) / 1000) === 0) await this.#pause(tick);
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#o.clock.setTimeout(() => {
+        this.#timers.delete(timer);
+        resolve();
+      }, ms);
+      this.#timers.add(timer);
+    });
+  }
+}
+
+function gatewayPresence(state: SessionState, detail: string | undefined): PresenceOut {
+  switch (state) {
+    case "online":
+      return { available: true };
+    case "connecting":
+      return { available: true, show: "away", status: "Connecting" };
+    case "retrying":
+      return { available: true, show: "away", status: detail ?? "Connecting again" };
+    case "login-required":
+      return { available: true, show: "xa", status: 'Sign in again: send "login"' };
+    default:
+      return state satisfies never;
+  }
+}

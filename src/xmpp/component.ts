@@ -1,0 +1,140 @@
+// One bridge's component, put together: link, router, features, output. Everything of the edge that has a lifecycle.
+import type { AnyBridge, Logger } from "#bridge";
+import type { Gateway } from "../gateway/gateway.ts";
+import type { Clock, IncomingRow } from "../gateway/ports.ts";
+import { Addresses } from "./addresses.ts";
+import { Fence } from "./fence.ts";
+import { Link, LinkDownError, type LinkState } from "./link.ts";
+import { Online } from "./online.ts";
+import { Output } from "./output.ts";
+import { Privileges } from "./privileges.ts";
+import { Roster } from "./roster.ts";
+import { Router } from "./router.ts";
+import { commandNodes, commands } from "./xeps/adhoc.ts";
+import { capsOf, disco } from "./xeps/disco.ts";
+import { ping, time, uptime, version } from "./xeps/facts.ts";
+import { gatewayPrompt } from "./xeps/gateway-prompt.ts";
+import { messages } from "./xeps/message-in.ts";
+import { presences } from "./xeps/presence-in.ts";
+import { registration } from "./xeps/register.ts";
+import { vcards } from "./xeps/vcard.ts";
+import { NS } from "./ns.ts";
+
+export interface ComponentOptions {
+  readonly bridge: AnyBridge;
+  readonly gateway: Gateway;
+  /** The component's domain. */
+  readonly jid: string;
+  readonly secret: string;
+  readonly host: string;
+  readonly port: number;
+  /** The XMPP server's own domain. */
+  readonly serverDomain: string;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Rows on the stream without an answered ping. */
+  readonly window: number;
+  /** Bytes of the largest stanza we write. */
+  readonly maxStanza: number;
+  readonly onState?: (state: LinkState, detail: string | undefined) => void;
+}
+
+export interface Component {
+  readonly output: Output;
+  readonly link: Link;
+  readonly router: Router;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export function createComponent(options: ComponentOptions): Component {
+  const { bridge, gateway, clock, log, serverDomain } = options;
+  const name = bridge.name;
+  const addresses = new Addresses(options.jid, bridge.contacts);
+  const privileges = new Privileges(log);
+  const online = new Online();
+
+  const fence: Fence<IncomingRow> = new Fence<IncomingRow>({
+    ping: () => link.ping(),
+    onFenced(rows) {
+      gateway.taken(name, rows);
+      gateway.room(name);
+    },
+    onLost(rows) {
+      gateway.lost(name, rows);
+      gateway.room(name);
+    },
+    clock,
+    window: options.window,
+    every: Math.ceil(options.window / 2),
+  });
+  const link = new Link({
+    jid: options.jid,
+    secret: options.secret,
+    host: options.host,
+    port: options.port,
+    serverDomain,
+    clock,
+    log,
+    onStanza: (stanza) => router.route(stanza),
+    onState(state, detail) {
+      options.onState?.(state, detail);
+      if (state === "up") return gateway.up(name);
+      privileges.reset();
+      fence.reset(new LinkDownError("the stream is gone"));
+      gateway.down(name);
+    },
+    onAlarm: (text) => log.error({ component: options.jid }, text),
+  });
+  const router = new Router({
+    addresses,
+    log,
+    serverDomain,
+    mayUse: (user) => gateway.mayUse(name, user),
+    send: (stanza) => void link.send(stanza),
+  });
+
+  const identity = { category: "gateway", type: bridge.identity.type, name: bridge.identity.title };
+  const discoOptions = { router, gateway: identity, nodes: commandNodes({ bridge: name, gateway }) };
+  router.use(
+    disco(discoOptions),
+    registration({ bridge: name, gateway }),
+    commands({ bridge: name, gateway }),
+    gatewayPrompt({
+      prompt: bridge.identity.addressPrompt,
+      addresses,
+      idOf: (text) => bridge.contacts.fromLocal(text),
+    }),
+    vcards({ bridge: name, gateway, title: bridge.identity.title }),
+    messages({ bridge: name, gateway, serverDomain, onPrivilege: (stanza) => privileges.learn(stanza) }),
+    presences({ bridge: name, gateway, online }),
+    ping,
+    version(options.version),
+    uptime(clock),
+    time(clock),
+    // Spoken in what we write, with no route of their own.
+    { xep: "0115", features: { gateway: [NS.caps], contact: [NS.caps] } },
+    { xep: "0106", features: { gateway: [NS.escaping] } },
+  );
+  const roster = new Roster({
+    addresses,
+    iq: link.iq,
+    privileges,
+    send: (stanza) => link.send(stanza),
+    onlineResource: (user) => online.clientOf(user),
+    group: bridge.identity.title,
+    log,
+  });
+  const output = new Output({
+    link,
+    fence,
+    addresses,
+    roster,
+    clock,
+    caps: capsOf(discoOptions),
+    markable: bridge.verbs.includes("markRead"),
+    maxStanza: options.maxStanza,
+  });
+  return { output, link, router, start: () => link.start(), stop: () => link.stop() };
+}

@@ -1,0 +1,196 @@
+// Which stanza goes where. Every feature brings its routes; discovery (XEP-0030) is computed from them, so that nothing is
+// promised that is not handled and nothing handled that is not told.
+import type { Logger, RemoteId } from "#bridge";
+import { GatewayError } from "../gateway/errors.ts";
+import type { Address, Addresses } from "./addresses.ts";
+import { type Jid, parseJid } from "./jid.ts";
+import { attr, children, type Element, el } from "./stanza.ts";
+import { StanzaError, stanzaError } from "./stanza-error.ts";
+
+/** Whom a stanza is for: the component itself, or a contact on it. */
+export type Target = "gateway" | "contact";
+
+export interface Request {
+  readonly stanza: Element;
+  readonly from: Jid;
+  readonly to: Jid;
+  /** Undefined: the gateway itself. */
+  readonly contact: RemoteId | undefined;
+}
+export interface IqRequest extends Request {
+  readonly payload: Element;
+}
+
+export interface IqRoute {
+  readonly type: "get" | "set";
+  readonly name: string;
+  readonly ns: string;
+  readonly targets: readonly Target[];
+  /** Returns the payload of the result. Throws StanzaError or GatewayError. */
+  handle(request: IqRequest): Element | undefined | Promise<Element | undefined>;
+}
+
+export interface Identity {
+  readonly category: string;
+  readonly type: string;
+  readonly name: string;
+}
+
+/** One XEP: its routes and what it adds to discovery. */
+export interface Feature {
+  /** As in doap.xml, such as "0092". */
+  readonly xep: string;
+  readonly iq?: readonly IqRoute[];
+  readonly features?: Readonly<Partial<Record<Target, readonly string[]>>>;
+  readonly message?: (request: Request) => void | Promise<void>;
+  readonly presence?: (request: Request) => void | Promise<void>;
+}
+
+export interface RouterOptions {
+  readonly addresses: Addresses;
+  readonly log: Logger;
+  /** The domain of the XMPP server itself: it may ask a component what it is. */
+  readonly serverDomain: string;
+  /** Asked for every stanza. */
+  readonly mayUse: (user: string) => boolean;
+  readonly send: (stanza: Element) => void;
+}
+
+export class Router {
+  readonly #o: RouterOptions;
+  readonly #iq = new Map<string, IqRoute>();
+  readonly #features: Feature[] = [];
+  #message: Feature["message"];
+  #presence: Feature["presence"];
+
+  constructor(options: RouterOptions) {
+    this.#o = options;
+  }
+
+  use(...features: readonly Feature[]): void {
+    for (const feature of features) {
+      this.#features.push(feature);
+      for (const route of feature.iq ?? []) this.#iq.set(routeKey(route.type, route.name, route.ns), route);
+      this.#message ??= feature.message;
+      this.#presence ??= feature.presence;
+    }
+  }
+
+  /** The namespaces a target answers to, sorted. */
+  features(target: Target): string[] {
+    const all = new Set<string>();
+    for (const feature of this.#features) {
+      for (const name of feature.features?.[target] ?? []) all.add(name);
+      for (const route of feature.iq ?? []) if (route.targets.includes(target)) all.add(route.ns);
+    }
+    return [...all].sort();
+  }
+
+  get xeps(): string[] {
+    return [...new Set(this.#features.map((feature) => feature.xep))].sort();
+  }
+
+  /** The first stop of every stanza from the link. Never rejects. */
+  async route(stanza: Element): Promise<void> {
+    try {
+      const request = this.#request(stanza);
+      if (request) await this.#dispatch(request);
+    } catch (error) {
+      this.#refuse(stanza, error);
+    }
+  }
+
+  /** Undefined: nothing to do. Throws what the sender is to be told. */
+  #request(stanza: Element): Request | undefined {
+    const from = parseJid(attr(stanza, "from") ?? "");
+    const to = parseJid(attr(stanza, "to") ?? "");
+    if (from === undefined || to === undefined) return undefined;
+    if (!this.#permitted(stanza, from)) return undefined;
+    const address: Address = this.#o.addresses.resolve(to);
+    switch (address.kind) {
+      case "gateway":
+        return { stanza, from, to, contact: undefined };
+      case "contact":
+        return { stanza, from, to, contact: address.id };
+      case "malformed":
+        throw new StanzaError("jid-malformed", "This is not an address here.");
+      case "nobody":
+        throw new StanzaError("item-not-found", "There cannot be anybody at this address.");
+      default:
+        return address satisfies never;
+    }
+  }
+
+  #permitted(stanza: Element, from: Jid): boolean {
+    if (from.local === undefined) return from.domain === this.#o.serverDomain;
+    if (this.#o.mayUse(from.bare)) return true;
+    if (stanza.name !== "presence") throw new StanzaError("not-allowed", "This gateway is not open to you.");
+    // No difference between contacts that exist and others (security.md X10).
+    if (attr(stanza, "type") === "subscribe") {
+      this.#o.send(el("presence", { type: "unsubscribed", from: attr(stanza, "to"), to: from.bare }));
+    }
+    return false;
+  }
+
+  async #dispatch(request: Request): Promise<void> {
+    switch (request.stanza.name) {
+      case "message":
+        return this.#message?.(request);
+      case "presence":
+        return this.#presence?.(request);
+      case "iq":
+        return this.#answer(request);
+      default:
+        return;
+    }
+  }
+
+  async #answer(request: Request): Promise<void> {
+    const { stanza } = request;
+    const type = attr(stanza, "type");
+    if (type !== "get" && type !== "set") return;
+    const [payload] = children(stanza);
+    if (payload === undefined || !attr(stanza, "id")) throw new StanzaError("bad-request");
+    const route = this.#iq.get(routeKey(type, payload.getName(), payload.getNS() ?? ""));
+    const target: Target = request.contact === undefined ? "gateway" : "contact";
+    if (!route?.targets.includes(target)) throw new StanzaError("service-unavailable");
+    const result = await route.handle({ ...request, payload });
+    this.#o.send(
+      el("iq", { type: "result", id: attr(stanza, "id"), from: attr(stanza, "to"), to: attr(stanza, "from") }, result),
+    );
+  }
+
+  /** The one place where an error becomes a stanza. */
+  #refuse(stanza: Element, error: unknown): void {
+    const reply = toReply(stanza, error);
+    if (!(error instanceof StanzaError) && !(error instanceof GatewayError)) {
+      this.#o.log.error({ err: error, stanza: stanza.name }, "a stanza could not be handled");
+    }
+    // Presence errors tell a client that the contact is broken; nobody waits for one.
+    if (reply === undefined || (stanza.name === "presence" && attr(stanza, "type") !== "subscribe")) return;
+    try {
+      this.#o.send(reply);
+    } catch (cause) {
+      this.#o.log.debug({ err: cause }, "an error reply was lost with the link");
+    }
+  }
+}
+
+function toReply(stanza: Element, error: unknown): Element | undefined {
+  if (error instanceof StanzaError) return stanzaError(stanza, error.condition, error.text, { type: error.type });
+  if (error instanceof GatewayError)
+    return stanzaError(stanza, error.condition, error.message, error.wait ? { type: "wait" } : {});
+  if (error instanceof Error && error.name === "StoreError") {
+    return stanzaError(stanza, "resource-constraint", "The gateway cannot store messages now; try again later.", {
+      type: "wait",
+    });
+  }
+  return stanzaError(
+    stanza,
+    "internal-server-error",
+    "Something went wrong in the gateway; its operator finds it in the log.",
+    { type: "wait" },
+  );
+}
+
+const routeKey = (type: string, name: string, ns: string) => `${type} ${ns} ${name}`;

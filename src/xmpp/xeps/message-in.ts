@@ -1,0 +1,125 @@
+// What a user's message stanza means: to a contact it becomes an outgoing row, to the gateway a line of a chat.
+// XEP-0184, 0201, 0308, 0333, 0359, 0424, 0428, 0461.
+import type { Gateway } from "../../gateway/gateway.ts";
+import type { Origin, OutgoingBody } from "../../gateway/ports.ts";
+import { NS } from "../ns.ts";
+import type { Feature, Request } from "../router.ts";
+import { attr, child, children, type Element, textOf } from "../stanza.ts";
+import { readError, StanzaError } from "../stanza-error.ts";
+
+export interface MessageInOptions {
+  readonly bridge: string;
+  readonly gateway: Gateway;
+  /** The component's own domain: XEP-0356 advertisements and the like are not for users. */
+  readonly serverDomain: string;
+  readonly onPrivilege: (stanza: Element) => void;
+}
+
+export function messages(options: MessageInOptions): Feature {
+  return {
+    xep: "0184",
+    features: { contact: [NS.receipts, NS.markers, NS.reply, NS.fallback, NS.sid, NS.correct] },
+    message: (request) => receive(request, options),
+  };
+}
+
+async function receive(
+  request: Request,
+  { bridge, gateway, serverDomain, onPrivilege }: MessageInOptions,
+): Promise<void> {
+  const { stanza, from, contact } = request;
+  const type = attr(stanza, "type") ?? "normal";
+  if (from.local === undefined) {
+    // Only the server itself grants privileges (security.md X07).
+    if (from.domain === serverDomain && from.resource === undefined && child(stanza, "privilege", NS.privilege))
+      onPrivilege(stanza);
+    return;
+  }
+  if (type === "error") {
+    // Never bridged and never answered (security.md X04); it may be about a message of ours.
+    const id = attr(stanza, "id");
+    if (id) gateway.refused(bridge, id, readError(stanza).message);
+    return;
+  }
+  if (type === "headline" || isForwarded(stanza)) return;
+  if (type === "groupchat") throw new StanzaError("feature-not-implemented", "There are no rooms here.");
+  if (contact === undefined) {
+    const text = textOf(stanza, "body");
+    if (text?.trim()) await gateway.chat.hear(bridge, from.bare, text);
+    return;
+  }
+  const body = decode(stanza, from.toString());
+  if (body) await gateway.submit(bridge, from.bare, contact, body);
+}
+
+/** Undefined: nothing that a network would want to know (chat states, receipts, bare markers of other kinds). */
+export function decode(stanza: Element, from: string): OutgoingBody | undefined {
+  const id = attr(stanza, "id");
+  const origin: Origin = { from, ...(id ? { id } : {}) };
+  const displayed = child(stanza, "displayed", NS.markers);
+  const retract = child(stanza, "retract", NS.retract);
+  const replace = child(stanza, "replace", NS.correct);
+  const reply = child(stanza, "reply", NS.reply);
+  const text = textOf(stanza, "body");
+  const of = (kind: OutgoingBody["kind"], target: string | undefined): OutgoingBody => ({
+    kind,
+    origin,
+    ...(target ? { target } : {}),
+  });
+  if (retract) return of("retraction", attr(retract, "id"));
+  if (isEncrypted(stanza)) {
+    throw new StanzaError(
+      "not-acceptable",
+      "The gateway cannot read encrypted messages. Switch encryption off for this contact and send it again.",
+    );
+  }
+  if (displayed && !text) return of("read", attr(displayed, "id"));
+  if (!text?.trim()) return undefined;
+  const subject = oneLine(textOf(stanza, "subject"));
+  const thread = textOf(stanza, "thread")?.slice(0, 255);
+  const nick = oneLine(textOf(stanza, "nick", NS.nick));
+  const target = replace ?? reply;
+  return {
+    ...of(replace ? "edit" : "message", target && attr(target, "id")),
+    text: withoutFallback(text, stanza),
+    receipt: child(stanza, "request", NS.receipts) !== undefined,
+    ...(subject ? { subject } : {}),
+    ...(thread ? { thread } : {}),
+    ...(nick ? { senderName: nick } : {}),
+  };
+}
+
+/** Carbons, archive results and forwards name other senders inside; none of them is a message to a contact (X05). */
+function isForwarded(stanza: Element): boolean {
+  return children(stanza).some((node) => {
+    const ns = node.getNS();
+    return ns === NS.carbons || ns === NS.mam || ns === NS.forward;
+  });
+}
+
+const encryptions = new Set([
+  "eu.siacs.conversations.axolotl",
+  "urn:xmpp:omemo:2",
+  "urn:xmpp:omemo:1",
+  "jabber:x:encrypted",
+  "urn:xmpp:openpgp:0",
+]);
+const isEncrypted = (stanza: Element) => children(stanza).some((node) => encryptions.has(node.getNS() ?? ""));
+
+/** XEP-0461 section 3.2: the quote that stands in the body for clients without replies is not a part of the answer. */
+function withoutFallback(text: string, stanza: Element): string {
+  for (const mark of children(stanza, "fallback", NS.fallback)) {
+    if (attr(mark, "for") !== NS.reply) continue;
+    const range = child(mark, "body");
+    const start = Number(range && attr(range, "start"));
+    const end = Number(range && attr(range, "end"));
+    const points = [...text];
+    if (!(start >= 0 && end > start && end <= points.length)) continue;
+    const rest = [...points.slice(0, start), ...points.slice(end)].join("");
+    if (rest.trim()) return rest;
+  }
+  return text;
+}
+
+/** Longer subjects are cut, not refused: RFC 5322 lines end at 998. */
+const oneLine = (text: string | undefined) => text?.replace(/\s+/g, " ").trim().slice(0, 500);

@@ -1,0 +1,85 @@
+// RFC 6121 sections 3 and 4: subscriptions and presence of users towards the gateway and their contacts.
+import type { Gateway } from "../../gateway/gateway.ts";
+import type { Feature, Request } from "../router.ts";
+import { attr } from "../stanza.ts";
+import type { Online } from "../online.ts";
+
+export interface PresenceInOptions {
+  readonly bridge: string;
+  readonly gateway: Gateway;
+  readonly online: Online;
+}
+
+export function presences(options: PresenceInOptions): Feature {
+  return { xep: "6121", presence: (request) => receive(request, options) };
+}
+
+async function receive(request: Request, options: PresenceInOptions): Promise<void> {
+  const type = attr(request.stanza, "type");
+  const { from, contact } = request;
+  if (from.local === undefined) return;
+  const user = from.bare;
+  switch (type) {
+    case "subscribe":
+      return subscribe(user, contact, options);
+    case "unsubscribe":
+      return unsubscribe(user, contact, options);
+    case "probe":
+      return show(user, contact, options);
+    case undefined:
+      options.online.here(from);
+      return;
+    case "unavailable":
+      options.online.gone(from);
+      return;
+    // What a user tells about their own presence is nothing the networks here want to know.
+    default:
+      return;
+  }
+}
+
+async function subscribe(
+  user: string,
+  contact: string | undefined,
+  { bridge, gateway }: PresenceInOptions,
+): Promise<void> {
+  const output = gateway.outputOf(bridge);
+  if (contact === undefined) {
+    await gateway.enrol(bridge, user);
+    output.subscription(user, undefined, "subscribed");
+    return show(user, undefined, { bridge, gateway });
+  }
+  const account = await gateway.accountFor(bridge, user, contact);
+  await gateway.contactsOf(bridge).subscribe(account.id, user, contact);
+  output.subscription(user, contact, "subscribed");
+  return show(user, contact, { bridge, gateway });
+}
+
+async function unsubscribe(
+  user: string,
+  contact: string | undefined,
+  { bridge, gateway }: PresenceInOptions,
+): Promise<void> {
+  const account = contact && (await gateway.accounts.forContact(bridge, user, contact));
+  if (account) await gateway.contactsOf(bridge).unsubscribe(account.id, contact);
+  gateway.outputOf(bridge).subscription(user, contact, "unsubscribed");
+}
+
+/** A probe is answered only to those who are subscribed: others learn nothing (security.md X10). */
+async function show(
+  user: string,
+  contact: string | undefined,
+  { bridge, gateway }: Pick<PresenceInOptions, "bridge" | "gateway">,
+): Promise<void> {
+  const account =
+    contact === undefined
+      ? gateway.accounts.of(bridge, user).at(-1)
+      : await gateway.accounts.forContact(bridge, user, contact);
+  if (account === undefined) {
+    if (contact === undefined) gateway.outputOf(bridge).presence(user, undefined, { available: true });
+    return;
+  }
+  const known = contact === undefined ? undefined : await gateway.contactsOf(bridge).get(account.id, contact);
+  if (contact !== undefined && !known?.subscribed) return;
+  gateway.outputOf(bridge).presence(user, contact, gateway.presence.of(account, contact, known?.name));
+}

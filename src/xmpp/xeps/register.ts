@@ -1,0 +1,118 @@
+// XEP-0077: In-Band Registration with a gateway (XEP-0100 section 4.1): the first question of the sign-in, in one step.
+import { randomUUID } from "node:crypto";
+import type { Answers, Field, Prompt } from "#bridge";
+import { available } from "../../gateway/commands.ts";
+import type { Gateway } from "../../gateway/gateway.ts";
+import { NS } from "../ns.ts";
+import type { Feature, IqRequest } from "../router.ts";
+import { child, type Element, el, textOf } from "../stanza.ts";
+import { StanzaError } from "../stanza-error.ts";
+import { formAnswers, promptForm } from "./forms.ts";
+
+export interface RegisterOptions {
+  readonly bridge: string;
+  readonly gateway: Gateway;
+}
+
+export function registration(options: RegisterOptions): Feature {
+  return {
+    xep: "0077",
+    iq: [
+      {
+        type: "get",
+        name: "query",
+        ns: NS.register,
+        targets: ["gateway"],
+        handle: (request) => form(request, options),
+      },
+      {
+        type: "set",
+        name: "query",
+        ns: NS.register,
+        targets: ["gateway"],
+        handle: (request) => submit(request, options),
+      },
+    ],
+  };
+}
+
+/** What registering means here: sign in, or without account mode get one's address. */
+function command(user: string, { bridge, gateway }: RegisterOptions) {
+  const context = gateway.context(bridge, user);
+  const list = available(context);
+  const found = list.find((one) => one.word === "login") ?? list.find((one) => one.word === "join");
+  if (found === undefined) throw new StanzaError("not-allowed", "There is nothing to register for.");
+  return found.run(context, "");
+}
+
+async function form(request: IqRequest, options: RegisterOptions): Promise<Element> {
+  const { gateway, bridge } = options;
+  const user = request.from.bare;
+  const registered = gateway.accounts.of(bridge, user).length > 0;
+  const id = randomUUID();
+  const context = gateway.context(bridge, user);
+  if (context.bridge.login === undefined) {
+    return el(
+      "query",
+      { xmlns: NS.register },
+      registered ? el("registered") : undefined,
+      el("instructions", {}, "Send the empty form to get your address."),
+    );
+  }
+  const step = await gateway.dialogs.start(id, user, command(user, options));
+  gateway.dialogs.cancel(id);
+  if (!("prompt" in step)) throw new StanzaError("not-allowed", "There is nothing to fill in.");
+  return el(
+    "query",
+    { xmlns: NS.register },
+    registered ? el("registered") : undefined,
+    el("instructions", {}, step.prompt.instructions),
+    ...legacyFields(step.prompt).map(([name]) => el(name)),
+    promptForm(step.prompt),
+  );
+}
+
+async function submit(request: IqRequest, options: RegisterOptions): Promise<Element | undefined> {
+  const { gateway, bridge } = options;
+  const user = request.from.bare;
+  if (child(request.payload, "remove")) return remove(user, options);
+  const id = randomUUID();
+  const first = await gateway.dialogs.start(id, user, command(user, options));
+  if ("done" in first) return undefined;
+  try {
+    const next = await gateway.dialogs.answer(
+      id,
+      user,
+      formAnswers(request.payload) ?? legacyAnswers(request.payload, first.prompt),
+    );
+    if ("prompt" in next) {
+      const why = next.prompt.error ?? `More is needed (${next.prompt.title}): send "login" to ${request.to.bare}.`;
+      throw new StanzaError("not-acceptable", why);
+    }
+  } finally {
+    gateway.dialogs.cancel(id);
+  }
+  // XEP-0100 section 4.1.1: the gateway asks to be in the roster.
+  await gateway.invite(bridge, user);
+  return undefined;
+}
+
+async function remove(user: string, { bridge, gateway }: RegisterOptions): Promise<undefined> {
+  const accounts = gateway.accounts.of(bridge, user);
+  if (accounts.length === 0) throw new StanzaError("registration-required", "You are not registered here.");
+  for (const account of [...accounts]) await gateway.signOut(account);
+  return undefined;
+}
+
+/** Clients without data forms fill in the fields of XEP-0077 section 14.1. */
+function legacyFields(prompt: Prompt): [string, Field][] {
+  const text = prompt.fields.find((field) => field.kind === "text");
+  const secret = prompt.fields.find((field) => field.kind === "secret");
+  return [
+    ...(text ? [["username", text] as [string, Field]] : []),
+    ...(secret ? [["password", secret] as [string, Field]] : []),
+  ];
+}
+
+const legacyAnswers = (query: Element, prompt: Prompt): Answers =>
+  Object.fromEntries(legacyFields(prompt).map(([name, field]) => [field.name, textOf(query, name) ?? ""]));

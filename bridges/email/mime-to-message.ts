@@ -1,0 +1,143 @@
+// Mail to messages (email.md 6-8, 14-16). Pure; runs in the worker. Whatever the bytes are, something arrives: what
+// cannot be shown becomes a notice that says so.
+import type { Incoming, IncomingAttachment, IncomingMessage } from "#bridge";
+import { type MailBody, type MailFile, readBody } from "./text/body.ts";
+import { cutAt, humanSize, xmlSafe } from "./text/characters.ts";
+import { isProgram } from "./text/file-name.ts";
+import { readHead } from "./text/head.ts";
+import { type Letterhead, type MailAbout, printedHeader, readLetterhead } from "./text/letterhead.ts";
+import { parseTree, TooComplex } from "./text/mime-tree.ts";
+import { defaultMailLimits, eventBase, type MailLimits, noticeFor } from "./text/notice.ts";
+import { trimQuotes, trimSignature } from "./text/quotes.ts";
+import { isForward } from "./text/subject.ts";
+
+export type { MailAbout, MailContext } from "./text/letterhead.ts";
+export { defaultMailLimits, type MailLimits, noticeFor } from "./text/notice.ts";
+
+/** The longest answer to the `full` command, in characters. */
+const fullTextLength = 1_000_000;
+
+/** One mail as events: one message. Never rejects for what the bytes are. `self` is the account's own id. */
+export async function mailToEvents(
+  raw: Uint8Array,
+  about: MailAbout,
+  self: string,
+  limits: MailLimits = defaultMailLimits,
+): Promise<Incoming[]> {
+  try {
+    const body = readBody(await parseTree(raw));
+    const letter = readLetterhead(raw, about, self);
+    return [toMessage(letter, body, await textOf(letter, body, about, raw, limits), about)];
+  } catch (error) {
+    return [noticeFor(raw, about, self, error instanceof TooComplex ? error.message : "its form is broken")];
+  }
+}
+
+/** All the text of a mail, untrimmed, for the `full` command. */
+export async function fullText(raw: Uint8Array): Promise<string> {
+  const header = printedHeader(readHead(raw));
+  let rest: string;
+  try {
+    const body = readBody(await parseTree(raw));
+    const nested = await Promise.all(body.nested.slice(0, mostNested).map((mail) => nestedText(mail, 1)));
+    rest = [body.text, ...nested, fileLines(body.files, true)].filter((part) => part !== "").join("\n\n");
+  } catch (error) {
+    rest = `[The text could not be read because ${error instanceof TooComplex ? error.message : "the mail's form is broken"}.]`;
+  }
+  const whole = xmlSafe(`${header}\n\n${rest === "" ? "(no text)" : rest}`).text;
+  return whole.length <= fullTextLength
+    ? whole
+    : `${cutAt(whole, fullTextLength)}\n[…cut here: the rest is too long to show.]`;
+}
+
+function toMessage(letter: Letterhead, body: MailBody, text: string, about: MailAbout): IncomingMessage {
+  const notes = [...letter.notes];
+  if (body.replaced > 0)
+    notes.push(`${body.replaced} unreadable character${body.replaced === 1 ? " was" : "s were"} left out.`);
+  if (about.truncated === true)
+    notes.push(
+      `This mail is too big to be loaded whole${about.size === undefined ? "" : ` (${humanSize(about.size)})`}.`,
+    );
+  const attachments: IncomingAttachment[] = body.files.map(({ name, type, size }) => ({ name, type, size }));
+  return {
+    ...eventBase(letter),
+    text,
+    ...(letter.automatic || body.report ? { automatic: true } : {}),
+    ...(attachments.length > 0 ? { attachments } : {}),
+    ...(notes.length > 0 ? { note: xmlSafe(notes.join(" · ")).text } : {}),
+    ...(body.fromHtml ? {} : { unstyled: true }),
+  };
+}
+
+async function textOf(
+  letter: Letterhead,
+  body: MailBody,
+  about: MailAbout,
+  raw: Uint8Array,
+  limits: MailLimits,
+): Promise<string> {
+  const forwarded = isForward(letter.subject) || body.nested.length > 0;
+  const isAnswer = letter.replyTo.length > 0;
+  const mayVanish = body.files.some((file) => !file.inline);
+  const ownWords =
+    body.report || forwarded
+      ? body.text.trimEnd()
+      : trimSignature(isAnswer ? trimQuotes(body.text) : body.text, mayVanish);
+  const nested = await Promise.all(body.nested.slice(0, mostNested).map((mail) => nestedText(mail, 1)));
+  const lost = body.encrypted ? ["[This mail is encrypted: only a mail program that holds the key can show it.]"] : [];
+  const words = [ownWords.replace(/^(?:[ \t]*\n)+/, ""), ...lost, ...nested]
+    .filter((part) => part.trim() !== "")
+    .join("\n\n");
+  const files = fileLines(body.files, words === "");
+  const text = [cap(words, limits.textLength), files].filter((part) => part !== "").join("\n\n");
+  if (text !== "") return text;
+  return about.truncated === true
+    ? `[This mail is too big to be shown: ${humanSize(about.size ?? raw.byteLength)}.]`
+    : "(no text)";
+}
+
+/** Cuts at a line or word where one is near, and says how much is missing and how to get it (email.md 9). */
+function cap(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  const rough = cutAt(text, limit);
+  const breakAt = Math.max(rough.lastIndexOf("\n"), rough.lastIndexOf(" "));
+  const kept = (breakAt > limit * 0.9 ? rough.slice(0, breakAt) : rough).trimEnd();
+  const missing = humanSize(Buffer.byteLength(text) - Buffer.byteLength(kept));
+  return `${kept}\n[…cut here: ${missing} more. Send "full" to this contact to get the whole message.]`;
+}
+
+/** Mails in mails: so many side by side, so many inside each other. The rest is in the original. */
+const mostNested = 5;
+const deepestNested = 3;
+
+/** A mail inside a mail, as a labelled block (email.md 8: forwards are kept whole). */
+async function nestedText(mail: Uint8Array, depth: number): Promise<string> {
+  const label = `---------- Forwarded message ----------\n${printedHeader(readHead(mail))}`.trimEnd();
+  try {
+    const body = readBody(await parseTree(mail));
+    const deeper =
+      depth < deepestNested
+        ? await Promise.all(body.nested.slice(0, mostNested).map((inner) => nestedText(inner, depth + 1)))
+        : [];
+    return [`${label}\n\n${body.text}`.trimEnd(), ...deeper, fileLines(body.files, body.text === "")]
+      .filter((part) => part !== "")
+      .join("\n\n");
+  } catch {
+    return `${label}\n\n[its text could not be read]`;
+  }
+}
+
+/** Pictures that the HTML shows are listed when they are big, or when there is nothing else. */
+const smallPicture = 50_000;
+const mostFileLines = 20;
+
+/** One line each, until files themselves travel: "[file: report.pdf, application/pdf, 38 kB]". */
+function fileLines(files: readonly MailFile[], withSmall: boolean): string {
+  const shown = files.filter((file) => withSmall || !file.inline || file.size >= smallPicture);
+  const lines = shown.slice(0, mostFileLines).map((file) => {
+    const warning = isProgram(file.name) ? ", a program: opening it is dangerous" : "";
+    return `[file: ${file.name}, ${file.type}, ${humanSize(file.size)}${warning}]`;
+  });
+  if (shown.length > mostFileLines) lines.push(`[and ${shown.length - mostFileLines} more files]`);
+  return lines.join("\n");
+}

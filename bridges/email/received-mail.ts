@@ -1,0 +1,48 @@
+// What is done to the bytes of a mail at the door, before they are stored.
+import { readHead } from "./text/head.ts";
+
+/** RFC 5321 section 6.3: this many hops are a loop. */
+const mostHops = 100;
+/** The head of a mail is at most this long; what comes later cannot hide hops. */
+const headBytes = 1_048_576;
+
+const cr = 0x0d;
+const lf = 0x0a;
+
+/**
+ * Lines end in CR LF, as RFC 5321 section 2.3.8 has it: a lone CR or LF becomes one. Whoever handles the mail later then
+ * sees the same lines and the same end as we do (SMTP smuggling, E06). Returns the same bytes when they are fine.
+ */
+export function normalizeLines(raw: Buffer): Buffer {
+  const lone = countLone(raw);
+  if (lone === 0) return raw;
+  const clean = Buffer.allocUnsafe(raw.length + lone);
+  let at = 0;
+  for (let index = 0; index < raw.length; index++) {
+    const byte = raw[index] ?? 0;
+    if (byte === lf && raw[index - 1] !== cr) clean[at++] = cr;
+    clean[at++] = byte;
+    if (byte === cr && raw[index + 1] !== lf) clean[at++] = lf;
+  }
+  return clean;
+}
+
+function countLone(raw: Buffer): number {
+  let lone = 0;
+  for (let at = raw.indexOf(lf); at >= 0; at = raw.indexOf(lf, at + 1)) if (raw[at - 1] !== cr) lone += 1;
+  for (let at = raw.indexOf(cr); at >= 0; at = raw.indexOf(cr, at + 1)) if (raw[at + 1] !== lf) lone += 1;
+  return lone;
+}
+
+/** The field that this gateway puts on every mail it makes; its value names the instance. */
+export const loopField = "x-viaduct-loop";
+
+/** Whether the mail goes in circles: too many hops, or through this instance before. */
+export function isLooping(raw: Uint8Array, instance: string): boolean {
+  let hops = 0;
+  for (const field of readHead(raw, headBytes).fields) {
+    if (field.name === "received") hops += 1;
+    if (field.name === loopField && field.value.trim() === instance) return true;
+  }
+  return hops > mostHops;
+}

@@ -1,0 +1,131 @@
+#!/usr/bin/env node
+// The command `viaduct`. Every error is one sentence that says what to do; --debug adds the stack.
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { Command, Option } from "commander";
+import { type Config, loadConfig } from "./config.ts";
+import { formatProblems } from "./config-problems.ts";
+import { parseDomain } from "./config/address.ts";
+import { processEnvironment } from "./config/environment.ts";
+import { type ServerName, serverNames, snippetFor } from "./config/snippets.ts";
+import { writeStarter } from "./config/starter.ts";
+import { summary } from "./config/summary.ts";
+import { publishedSchema } from "./config/whole-schema.ts";
+import { loadBridges } from "./load-bridges.ts";
+import { createLogger } from "./log.ts";
+
+const configOption = () => new Option("-c, --config <file>", "the configuration").default("viaduct.yaml");
+
+const program = new Command("viaduct")
+  .description("An XMPP gateway: email and Matrix in every XMPP client.")
+  .version(version())
+  .option("--debug", "show stack traces")
+  .showHelpAfterError("(viaduct --help shows what there is)");
+
+program
+  .command("run")
+  .description("run the gateway until SIGTERM or SIGINT")
+  .addOption(configOption())
+  .action(({ config }: { config: string }) => runGateway(config));
+
+program
+  .command("check")
+  .description("name every mistake in the configuration, or say what it will do")
+  .addOption(configOption())
+  .addOption(new Option("--print <server>", "print the lines to paste into the XMPP server").choices(serverNames))
+  .action(async ({ config, print }: { config: string; print?: ServerName }) => {
+    const loaded = await readConfig(config);
+    say(print === undefined ? `ok\n${summary(loaded)}` : snippetFor(print, loaded));
+  });
+
+program
+  .command("schema")
+  .description("print the JSON Schema of the configuration, for editors")
+  .action(async () => say(JSON.stringify(publishedSchema(await loadBridges()), undefined, 2)));
+
+program
+  .command("init")
+  .description("write a configuration to start from, and its secret")
+  .addOption(configOption())
+  .option("--domain <domain>", "the domain of your XMPP users", "example.org")
+  .option("--jid <domain>", "the gateway's own domain (default: email. before --domain)")
+  .action(init);
+
+/** Runs until a signal comes. A second signal ends the process at once. */
+async function runGateway(file: string): Promise<void> {
+  // S-08: nobody else reads what we write. S-11: no debugger through a signal.
+  process.umask(0o077);
+  process.on("SIGUSR1", () => {});
+  const config = await readConfig(file);
+  const log = createLogger({ level: config.log.level });
+  const { run } = await import("./main.ts");
+  const gateway = await run(config, log);
+  const signal = await firstSignal();
+  log.info({ signal }, "stopping");
+  await gateway.stop();
+}
+
+function firstSignal(): Promise<NodeJS.Signals> {
+  return new Promise((settle) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, settle);
+  });
+}
+
+async function init(options: { config: string; domain: string; jid?: string }): Promise<void> {
+  const domain = domainOption("--domain", options.domain);
+  const jid = domainOption("--jid", options.jid ?? `email.${domain}`);
+  const file = resolve(options.config);
+  const { secretFile } = await writeStarter({ file, domain, jid }).catch((cause: unknown) => {
+    const taken = cause instanceof Error && "code" in cause && cause.code === "EEXIST" && "path" in cause;
+    throw taken
+      ? new Error(`${String(cause.path)} exists already: move it away, or name another file with -c.`, { cause })
+      : cause;
+  });
+  say(
+    `wrote ${file}\nwrote ${secretFile}\nNext: viaduct check -c ${options.config} --print prosody   (or ejabberd, openfire)`,
+  );
+}
+
+function domainOption(flag: string, text: string): string {
+  const domain = parseDomain(text);
+  if (domain === undefined) throw new Error(`${flag} must be a domain name such as example.org.`);
+  return domain;
+}
+
+async function readConfig(file: string): Promise<Config> {
+  const loaded = await loadConfig(file, processEnvironment(), await loadBridges());
+  if ("problems" in loaded) {
+    const errors = loaded.problems.filter(({ severity }) => severity === "error").length;
+    throw new Error(
+      `${formatProblems(loaded.problems)}\n${errors} ${errors === 1 ? "mistake" : "mistakes"} in the configuration`,
+    );
+  }
+  if (loaded.warnings.length > 0) complain(formatProblems(loaded.warnings));
+  return loaded.config;
+}
+
+// package.json lies one folder up in the sources and two in the built package (dist/src/cli.js).
+function version(): string {
+  const levels = import.meta.url.endsWith(".ts") ? ".." : "../..";
+  const manifest: unknown = JSON.parse(readFileSync(new URL(`${levels}/package.json`, import.meta.url), "utf8"));
+  const found =
+    typeof manifest === "object" && manifest !== null && "version" in manifest ? manifest.version : undefined;
+  return typeof found === "string" ? found : "unknown";
+}
+
+function say(text: string): void {
+  process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+}
+
+function complain(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const { debug } = program.opts<{ debug?: boolean }>();
+  const message = error instanceof Error ? error.message : String(error);
+  complain(debug === true && error instanceof Error ? (error.stack ?? message) : message);
+  process.exitCode = 1;
+}

@@ -1,0 +1,42 @@
+// `viaduct init`: a configuration to start from, and its secret.
+import { randomBytes } from "node:crypto";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+export interface Starter {
+  /** Where the configuration goes. The secret goes beside it. */
+  readonly file: string;
+  readonly domain: string;
+  readonly jid: string;
+}
+
+/** The text of the file: ten lines that run. */
+export function starterText({ domain, jid }: Omit<Starter, "file">): string {
+  return `# Viaduct. All options: config/viaduct.example.yaml. Look for mistakes with: viaduct check -c FILE
+xmpp:
+  server: 127.0.0.1:5347 # the component port of your XMPP server
+  domain: ${domain} # whose users may use this gateway
+store: { path: ./data } # database and key: back up both
+bridges:
+  email:
+    jid: ${jid} # the gateway's own domain
+    secret: { file: secret.txt } # the same as in the XMPP server
+    # Everyone signs in with their own mail account; the example file shows a mail domain for all.
+`;
+}
+
+/** Writes both files, readable by their owner only. Throws when one exists: nothing is ever overwritten. */
+export async function writeStarter(starter: Starter): Promise<{ secretFile: string }> {
+  const folder = dirname(starter.file);
+  const secretFile = join(folder, "secret.txt");
+  await mkdir(folder, { recursive: true });
+  await writeFile(starter.file, starterText(starter), { flag: "wx", mode: 0o600 });
+  try {
+    await writeFile(secretFile, `${randomBytes(24).toString("base64url")}\n`, { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    // A configuration without the secret it names would be half a start.
+    await rm(starter.file);
+    throw error;
+  }
+  return { secretFile };
+}

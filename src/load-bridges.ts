@@ -1,0 +1,11 @@
+// The bridges that come with the gateway, by name. A new one is one line here.
+import type { Bridge, Json } from "#bridge";
+
+/** Any bridge, whatever its options, credentials and verbs are. */
+export type AnyBridge = Omit<Bridge<unknown, Json, never>, "verbs"> & { readonly verbs: Bridge["verbs"] };
+
+/** Loads all of them: the configuration's schema needs every bridge's options. */
+export async function loadBridges(): Promise<Readonly<Record<string, AnyBridge>>> {
+  const { email } = await import("../bridges/email/index.ts");
+  return { email };
+}

@@ -1,0 +1,122 @@
+// Wires everything: the only place that constructs.
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { AnyBridge } from "#bridge";
+import { systemClock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { diskGuard } from "./disk-guard.ts";
+import { type Faults, noFaults } from "./gateway/faults.ts";
+import { Gateway } from "./gateway/gateway.ts";
+import { createPermissions } from "./gateway/permissions.ts";
+import type { Clock } from "./gateway/ports.ts";
+import { loadBridges } from "./load-bridges.ts";
+import type { GatewayLogger } from "./log.ts";
+import { createVault, loadKey } from "./store/secrets.ts";
+import { openSqlite } from "./store/sqlite.ts";
+import { type Component, createComponent } from "./xmpp/component.ts";
+
+export interface Running {
+  readonly gateway: Gateway;
+  readonly components: readonly Component[];
+  /** Stops taking in, finishes what is under way, closes everything. */
+  stop(): Promise<void>;
+}
+
+/** What tests and benchmarks replace. */
+export interface Parts {
+  readonly bridges?: Readonly<Record<string, AnyBridge>>;
+  readonly clock?: Clock;
+  readonly faults?: Faults;
+}
+
+/** Starts the gateway. Resolves when it accepts: links connect and accounts sign in afterwards. */
+export async function run(config: Config, log: GatewayLogger, parts: Parts = {}): Promise<Running> {
+  const { clock = systemClock, faults = noFaults } = parts;
+  const bridges = parts.bridges ?? (await loadBridges());
+  mkdirSync(config.store.path, { recursive: true, mode: 0o700 });
+  const store = await openSqlite({
+    path: join(config.store.path, "viaduct.db"),
+    clock,
+    vault: createVault(loadKey(config.store.key)),
+    onCommit: (point) => faults.at(`commit:${point}`),
+    writable: diskGuard(config.store.path, config.limits.minFreeDisk, clock),
+  });
+  const gateway = new Gateway({
+    store,
+    clock,
+    log,
+    faults,
+    permissions: permissionsOf(config),
+    limits: limitsOf(config),
+  });
+  const components = config.bridges.map((entry) => {
+    const bridge = bridges[entry.name];
+    if (bridge === undefined) throw new Error(`there is no bridge ${entry.name}`);
+    const component = createComponent({
+      bridge,
+      gateway,
+      jid: entry.jid,
+      secret: entry.secret,
+      host: entry.server.host,
+      port: entry.server.port,
+      serverDomain: config.xmpp.domain,
+      version: packageVersion(),
+      clock,
+      log: log.child({ component: entry.jid }),
+      window: config.limits.window,
+      maxStanza: config.limits.stanzaSize,
+    });
+    gateway.attach(bridge, entry.options, component.output);
+    return component;
+  });
+  await gateway.start();
+  for (const component of components) component.start();
+  log.info({ version: packageVersion() }, "viaduct accepts");
+  return {
+    gateway,
+    components,
+    async stop() {
+      await gateway.stop();
+      await Promise.all(components.map((component) => component.stop()));
+      await store.close();
+    },
+  };
+}
+
+function permissionsOf(config: Config) {
+  return createPermissions({
+    allow: config.permissions.allow,
+    admins: config.permissions.admins,
+    bridges: Object.fromEntries(config.bridges.map((entry) => [entry.name, entry.permissions.allow])),
+  });
+}
+
+function limitsOf({ limits }: Config) {
+  return {
+    messagesPerMinute: limits.messagesPerMinute,
+    burst: limits.messageBurst,
+    newContactsPerHour: limits.newRecipientsPerHour,
+    contactsPerAccount: limits.contactsPerUser,
+    accountsPerUser: limits.accountsPerUser,
+    loginAttempts: limits.loginAttempts,
+    dialogsPerUser: limits.commandSessionsPerUser,
+    // What a stanza can carry; a bridge may allow less.
+    textLength: limits.stanzaSize,
+    loadedRows: limits.loadedRows,
+    queueExpiry: limits.queueExpiry,
+    sendsPerAccount: 4,
+    startsPerSecond: limits.loginsPerSecond,
+  };
+}
+
+let version: string | undefined;
+
+/** package.json lies one folder up in the sources and two in the built package. */
+function packageVersion(): string {
+  const levels = import.meta.url.endsWith(".ts") ? ".." : "../..";
+  version ??= String(
+    (JSON.parse(readFileSync(new URL(`${levels}/package.json`, import.meta.url), "utf8")) as { version: unknown })
+      .version,
+  );
+  return version;
+}

@@ -1,0 +1,99 @@
+// The command as an operator types it.
+import { spawnSync } from "node:child_process";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { root } from "../architecture/sources.ts";
+import { makeFolder, minimal } from "./fixtures.ts";
+
+interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function viaduct(folder: string, args: readonly string[], environment: Record<string, string> = {}): Ran {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "src/cli.ts"), ...args], {
+    cwd: folder,
+    encoding: "utf8",
+    timeout: 15_000,
+    env: { PATH: "/usr/bin:/bin", ...environment },
+  });
+  return { code: status, out: stdout.replaceAll(`${folder}/`, ""), err: stderr.replaceAll(`${folder}/`, "") };
+}
+
+describe("viaduct init", () => {
+  test("writes ten lines that check finds right, and a secret that only its owner reads", async () => {
+    const { path } = await makeFolder();
+    expect(viaduct(path, ["init", "--domain", "example.net"])).toMatchObject({ code: 0, err: "" });
+    expect((await readFile(join(path, "viaduct.yaml"), "utf8")).split("\n")).toHaveLength(11);
+    for (const name of ["viaduct.yaml", "secret.txt"]) expect((await stat(join(path, name))).mode & 0o777).toBe(0o600);
+    expect(await readFile(join(path, "secret.txt"), "utf8")).toMatch(/^[\w-]{32}\n$/);
+    expect(viaduct(path, ["check"])).toEqual({
+      code: 0,
+      out: `ok
+users: everybody at example.net
+database: data/viaduct.db, key: data/viaduct.key (back up both)
+email: connects to 127.0.0.1:5347 as email.example.net
+`,
+      err: "",
+    });
+  });
+
+  test("overwrites nothing", async () => {
+    const folder = await makeFolder();
+    await folder.write("secret.txt", "precious\n");
+    const ran = viaduct(folder.path, ["init"]);
+    expect(ran).toEqual({
+      code: 1,
+      out: "",
+      err: "secret.txt exists already: move it away, or name another file with -c.\n",
+    });
+    expect(await readFile(join(folder.path, "secret.txt"), "utf8")).toBe("precious\n");
+    await expect(stat(join(folder.path, "viaduct.yaml"))).rejects.toThrow("ENOENT");
+  });
+
+  test("refuses a domain that is none", async () => {
+    const { path } = await makeFolder();
+    expect(viaduct(path, ["init", "--domain", "not a domain"]).err).toBe(
+      "--domain must be a domain name such as example.org.\n",
+    );
+  });
+});
+
+describe("viaduct check", () => {
+  test("names the mistakes and fails", async () => {
+    const folder = await makeFolder();
+    await folder.write("viaduct.yaml", minimal.replace("jid:", "jjid:"));
+    expect(viaduct(folder.path, ["check"])).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringMatching(
+        /^viaduct\.yaml:6:5: error: bridges\.email\.jjid: there is no such option\.\n {4}did you mean: jid\n[\s\S]*\n1 mistake in the configuration\n$/,
+      ),
+    });
+  });
+
+  test("takes overrides from the environment", async () => {
+    const folder = await makeFolder();
+    await folder.write("viaduct.yaml", minimal);
+    expect(viaduct(folder.path, ["check"], { VIADUCT_XMPP__SERVER: "127.0.0.1:9999" }).out).toContain("127.0.0.1:9999");
+  });
+
+  test("prints the secret only when asked for the server's lines", async () => {
+    const folder = await makeFolder();
+    await folder.write("viaduct.yaml", minimal);
+    expect(viaduct(folder.path, ["check"]).out).not.toContain("s3cret");
+    expect(viaduct(folder.path, ["check", "--print", "prosody"]).out).toContain('component_secret = "s3cret"');
+  });
+});
+
+describe("viaduct run", () => {
+  test("without a configuration says what to do, the stack only with --debug", async () => {
+    const { path } = await makeFolder();
+    const sentence =
+      "none.yaml: error: cannot read the configuration: there is no such file. `viaduct init` writes one to start from.\n1 mistake in the configuration\n";
+    expect(viaduct(path, ["run", "-c", "none.yaml"])).toEqual({ code: 1, out: "", err: sentence });
+    expect(viaduct(path, ["--debug", "run", "-c", "none.yaml"]).err).toMatch(/\n {4}at /);
+  });
+});

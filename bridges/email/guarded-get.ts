@@ -9,12 +9,15 @@ export type GetDocument = (url: string, signal: AbortSignal) => Promise<string |
 const maxBytes = 64 * 1024;
 const maxRedirects = 3;
 
-/** @param checkWeb resolves and checks a web host: a policy that allows port 443 and nothing private. */
-export function guardedGet(checkWeb: HostPolicy["check"]): GetDocument {
+/**
+ * @param checkWeb resolves and checks a web host: a policy that allows port 443 and nothing private.
+ * @param ca another certificate authority than the public ones, PEM.
+ */
+export function guardedGet(checkWeb: HostPolicy["check"], ca?: string): GetDocument {
   return async (url, signal) => {
     let next: string | undefined = url;
     for (let hop = 0; hop <= maxRedirects && next !== undefined; hop++) {
-      const answer: Answer | undefined = await getOnce(next, checkWeb, signal).catch(() => undefined);
+      const answer: Answer | undefined = await getOnce(next, checkWeb, ca, signal).catch(() => undefined);
       if (answer === undefined || answer.body !== undefined) return answer?.body;
       next = answer.location;
     }
@@ -27,7 +30,12 @@ interface Answer {
   readonly location?: string;
 }
 
-async function getOnce(text: string, checkWeb: HostPolicy["check"], signal: AbortSignal): Promise<Answer> {
+async function getOnce(
+  text: string,
+  checkWeb: HostPolicy["check"],
+  ca: string | undefined,
+  signal: AbortSignal,
+): Promise<Answer> {
   const url = new URL(text);
   if (url.protocol !== "https:" || url.username !== "") throw new Error("only plain https");
   const port = url.port === "" ? 443 : Number(url.port);
@@ -36,7 +44,13 @@ async function getOnce(text: string, checkWeb: HostPolicy["check"], signal: Abor
   return new Promise((resolve, reject) => {
     const call = request(
       url,
-      { lookup: pinnedLookup(checked.addresses), signal, agent: false, headers: { accept: "text/xml, application/xml" } },
+      {
+        lookup: pinnedLookup(checked.addresses),
+        signal,
+        agent: false,
+        headers: { accept: "text/xml, application/xml" },
+        ...(ca === undefined ? {} : { ca }),
+      },
       (response) => {
         const status = response.statusCode ?? 0;
         const location = response.headers.location;

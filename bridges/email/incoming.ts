@@ -162,7 +162,10 @@ async function readBatch(
   try {
     const [whole, large] = partition(batch, (mail) => mail.size <= limits.maxMailBytes);
     const found = new Map<number, IncomingOriginal>();
-    for (const [mails, length] of [[whole, limits.maxMailBytes], [large, limits.largeMailBytes]] as const) {
+    for (const [mails, length] of [
+      [whole, limits.maxMailBytes],
+      [large, limits.largeMailBytes],
+    ] as const) {
       if (mails.length === 0) continue;
       for (const row of await fetchSources(client, mails, length, reader)) {
         const mail = mails.find((entry) => entry.uid === row.uid);
@@ -215,7 +218,11 @@ function toOriginal(raw: Buffer, mail: Facts, reader: Reader, truncated: boolean
 }
 
 /** Sorted UIDs. imapflow turns a refused SEARCH into `false`: that is an error here, not an empty mailbox. */
-export async function searchUids(client: ImapFlow, query: SearchObject, reader: Pick<Reader, "limits">): Promise<number[]> {
+export async function searchUids(
+  client: ImapFlow,
+  query: SearchObject,
+  reader: Pick<Reader, "limits">,
+): Promise<number[]> {
   const found = await command(client, reader, client.search(query, { uid: true }));
   if (!Array.isArray(found)) throw new Error("the server refused to search the mailbox");
   return found.toSorted((a, b) => a - b);

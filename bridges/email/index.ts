@@ -39,7 +39,8 @@ export function createEmailBridge(deps: EmailDeps = {}): EmailBridge {
     threads: true,
     options: emailOptions,
     contacts,
-    login: (context) => login(context, { policy: createHostPolicy(context.options.accounts, resolver), discovery: { resolver, get } }),
+    login: (context) =>
+      login(context, { policy: createHostPolicy(context.options.accounts, resolver), discovery: { resolver, get } }),
     async connect(account, host) {
       const { credentials, options, self } = account;
       if (credentials === undefined) throw new Error("an account of the email bridge without credentials");

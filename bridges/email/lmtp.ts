@@ -73,7 +73,9 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
     // Nobody signs in here: mail for the domain is taken, mail for elsewhere is not, from anybody.
     authOptional: true,
     disabledCommands: ["AUTH", ...(options.tls === undefined ? ["STARTTLS"] : [])],
-    ...(options.tls === undefined ? {} : { key: readFileSync(options.tls.keyFile), cert: readFileSync(options.tls.certFile) }),
+    ...(options.tls === undefined
+      ? {}
+      : { key: readFileSync(options.tls.keyFile), cert: readFileSync(options.tls.certFile) }),
     disableReverseLookup: true,
     // Codes stand in our own texts: the library knows one code per number.
     hideENHANCEDSTATUSCODES: true,

@@ -23,7 +23,13 @@ const mostTries = 5;
 const verifyLimits = { maxLiteral: 65_536, silence: 60_000 };
 
 /** The dialogue. @throws BridgeError `reject` when it cannot end well. */
-export async function* login(context: LoginContext<EmailOptions>, deps: LoginDeps): Dialogue<SignedIn<EmailCredentials>> {
+export async function* login(
+  context: LoginContext<EmailOptions>,
+  deps: LoginDeps,
+): Dialogue<SignedIn<EmailCredentials>> {
+  if (!context.options.accounts.enabled) {
+    throw new BridgeError("reject", "Mail accounts of your own cannot be used here.", { condition: "not-allowed" });
+  }
   let address = "";
   let error: string | undefined;
   for (let tries = 0; tries < mostTries; tries++) {
@@ -42,7 +48,9 @@ export async function* login(context: LoginContext<EmailOptions>, deps: LoginDep
     }
     const found = await discover(parsed, context.options.accounts.servers, deps.discovery, context.signal);
     if (found !== undefined && "unusable" in found) {
-      throw new BridgeError("reject", found.unusable.hint ?? "This provider cannot be used.", { condition: "not-allowed" });
+      throw new BridgeError("reject", found.unusable.hint ?? "This provider cannot be used.", {
+        condition: "not-allowed",
+      });
     }
     let servers = found?.servers;
     if (servers === undefined || found?.confirm === true) servers = yield* askForServers(parsed, servers, undefined);
@@ -69,16 +77,27 @@ export async function* login(context: LoginContext<EmailOptions>, deps: LoginDep
 function signInPrompt(address: string, error: string | undefined): Prompt {
   return {
     title: "Sign in to your mail account",
-    instructions: "Your mail address and its password. Many providers want an app password here, made on their web page.",
+    instructions:
+      "Your mail address and its password. Many providers want an app password here, made on their web page.",
     fields: [
-      { name: "address", label: "Mail address", kind: "text", required: true, ...(address === "" ? {} : { value: address }) },
+      {
+        name: "address",
+        label: "Mail address",
+        kind: "text",
+        required: true,
+        ...(address === "" ? {} : { value: address }),
+      },
       { name: "password", label: "Password", kind: "secret", required: true },
     ],
     ...(error === undefined ? {} : { error }),
   };
 }
 
-async function* askForServers(address: string, preset: MailServers | undefined, trouble: string | undefined): Dialogue<MailServers> {
+async function* askForServers(
+  address: string,
+  preset: MailServers | undefined,
+  trouble: string | undefined,
+): Dialogue<MailServers> {
   let error = trouble;
   let imap = preset?.imap;
   let smtp = preset?.smtp;

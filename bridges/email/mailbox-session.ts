@@ -70,15 +70,13 @@ export class MailboxSession {
   }
 
   start(): void {
-    const { signal } = this.#deps.host;
-    if (signal.aborted) this.#stop.abort();
-    signal.addEventListener("abort", () => this.#end(), { once: true });
     this.#running ??= this.#run();
   }
 
   /** Returns when nothing runs any more. */
   async close(): Promise<void> {
-    this.#end();
+    this.#stop.abort();
+    this.#wake();
     await this.#running;
   }
 
@@ -113,11 +111,6 @@ export class MailboxSession {
     });
     this.#wake();
     return work.finally(() => timer.abort());
-  }
-
-  #end(): void {
-    this.#stop.abort();
-    this.#wake();
   }
 
   async #run(): Promise<void> {

@@ -32,6 +32,9 @@ export type FrozenMail = {
 /** An answer to a mail older than this opens a new thread, unless the user pointed at the mail. */
 const threadAge = 14 * 24 * 60 * 60 * 1000;
 
+/** Always: it encodes "=", so that no text can hold the boundary "=_..." (RFC 2045 section 6.7). */
+const contentTransferEncoding = "quoted-printable";
+
 /** The longest subject made from the first line of the text. */
 const firstLineLength = 60;
 
@@ -64,10 +67,13 @@ export async function composeMail(
       ...(parent === undefined ? {} : { inReplyTo: parent.messageId, references: [...references] }),
       // Not the library's `text` and `html`: those fix the content type.
       alternatives: [
-        { content: flow(message.text), contentType: "text/plain; charset=utf-8; format=flowed" },
-        { content: stylingToHtml(message.text), contentType: "text/html; charset=utf-8" },
+        {
+          content: flow(message.text),
+          contentType: "text/plain; charset=utf-8; format=flowed",
+          contentTransferEncoding,
+        },
+        { content: stylingToHtml(message.text), contentType: "text/html; charset=utf-8", contentTransferEncoding },
       ],
-      textEncoding: "quoted-printable",
       disableFileAccess: true,
       disableUrlAccess: true,
     },

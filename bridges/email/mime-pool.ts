@@ -9,7 +9,7 @@ import { defaultMailLimits, type MailLimits, noticeFor } from "./text/notice.ts"
 export interface MimePoolOptions {
   /** Workers at most. */
   readonly workers?: number;
-  /** Milliseconds a mail may take before its worker is ended. */
+  /** Milliseconds a mail may take before its worker is ended; the second time ends the mail. */
   readonly taskMs?: number;
   /** Milliseconds without work after which a worker ends. */
   readonly idleMs?: number;
@@ -24,6 +24,8 @@ interface Job {
   readonly gaveUp: (reason: string) => MimeAnswer;
   readonly resolve: (answer: MimeAnswer) => void;
   readonly reject: (error: Error) => void;
+  /** The time that ran out once may have been the machine's (a pause, a load): then a fresh worker tries again. */
+  late: boolean;
 }
 
 interface Thread {
@@ -90,7 +92,7 @@ export class MimePool {
   #run(task: MimeTask, gaveUp: Job["gaveUp"]): Promise<MimeAnswer> {
     if (this.#closed) return Promise.reject(new Error("the mail parser was closed"));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ task, gaveUp, resolve, reject });
+      this.#queue.push({ task, gaveUp, resolve, reject, late: false });
       this.#pump();
     });
   }
@@ -127,7 +129,7 @@ export class MimePool {
   #start(thread: Thread, job: Job): void {
     thread.job = job;
     thread.worker.ref();
-    this.#setTimer(thread, this.#options.taskMs, () => this.#kill(thread, "reading it takes too long"));
+    this.#setTimer(thread, this.#options.taskMs, () => this.#tooLate(thread));
     // A copy of its own: a view into a shared pool would take the whole pool along.
     const raw = new Uint8Array(job.task.raw);
     thread.worker.postMessage({ ...job.task, raw }, [raw.buffer]);
@@ -152,6 +154,16 @@ export class MimePool {
     if (thread.ready) return this.#kill(thread, "reading it takes too much memory");
     this.#end(thread);
     for (const job of this.#queue.splice(0)) job.reject(error);
+  }
+
+  #tooLate(thread: Thread): void {
+    const job = thread.job;
+    if (job === undefined || job.late) return this.#kill(thread, "reading it takes too long");
+    job.late = true;
+    thread.job = undefined;
+    this.#queue.unshift(job);
+    this.#end(thread);
+    this.#pump();
   }
 
   #kill(thread: Thread, reason: string): void {

@@ -4,6 +4,7 @@ import type { Incoming, IncomingAttachment, IncomingMessage } from "#bridge";
 import { type MailBody, type MailFile, readBody } from "./text/body.ts";
 import { cutAt, humanSize, xmlSafe } from "./text/characters.ts";
 import { isProgram } from "./text/file-name.ts";
+import { unescapeSignatures } from "./text/flowed.ts";
 import { readHead } from "./text/head.ts";
 import { type Letterhead, type MailAbout, printedHeader, readLetterhead } from "./text/letterhead.ts";
 import { parseTree, TooComplex } from "./text/mime-tree.ts";
@@ -44,7 +45,7 @@ export async function fullText(raw: Uint8Array): Promise<string> {
   } catch (error) {
     rest = `[The text could not be read because ${error instanceof TooComplex ? error.message : "the mail's form is broken"}.]`;
   }
-  const whole = xmlSafe(`${header}\n\n${rest === "" ? "(no text)" : rest}`).text;
+  const whole = unescapeSignatures(xmlSafe(`${header}\n\n${rest === "" ? "(no text)" : rest}`).text);
   return whole.length <= fullTextLength
     ? whole
     : `${cutAt(whole, fullTextLength)}\n[…cut here: the rest is too long to show.]`;
@@ -85,9 +86,8 @@ async function textOf(
       : trimSignature(isAnswer ? trimQuotes(body.text) : body.text, mayVanish);
   const nested = await Promise.all(body.nested.slice(0, mostNested).map((mail) => nestedText(mail, 1)));
   const lost = body.encrypted ? ["[This mail is encrypted: only a mail program that holds the key can show it.]"] : [];
-  const words = [ownWords.replace(/^(?:[ \t]*\n)+/, ""), ...lost, ...nested]
-    .filter((part) => part.trim() !== "")
-    .join("\n\n");
+  const parts = [ownWords.replace(/^(?:[ \t]*\n)+/, ""), ...lost, ...nested].filter((part) => part.trim() !== "");
+  const words = unescapeSignatures(parts.join("\n\n"));
   const files = fileLines(body.files, words === "");
   const text = [cap(words, limits.textLength), files].filter((part) => part !== "").join("\n\n");
   if (text !== "") return text;

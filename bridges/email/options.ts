@@ -66,14 +66,17 @@ const accounts = z.strictObject({
 });
 
 const domain = z.strictObject({
-  name: z.string().min(1).describe("The mail domain whose mail comes to this gateway."),
+  name: z
+    .string()
+    .min(1)
+    .meta({ description: "The mail domain whose mail comes to this gateway.", examples: ["example.net"] }),
   users: z.string().min(1).describe("The XMPP domain whose users own the addresses: alice@users has alice@name."),
   lmtp: listenAddress.optional().describe('Where the mail server delivers by LMTP, such as "127.0.0.1:8024".'),
   smtp: listenAddress.optional().describe('Where mail is accepted by SMTP, such as "127.0.0.1:8025".'),
   tls: z
     .strictObject({
-      certFile: z.string().min(1).describe("Certificate chain, PEM."),
-      keyFile: z.string().min(1).describe("Private key, PEM."),
+      certFile: z.string().min(1).meta({ description: "Certificate chain, PEM.", format: "path" }),
+      keyFile: z.string().min(1).meta({ description: "Private key, PEM.", format: "path" }),
     })
     .optional()
     .describe("Offer STARTTLS on the listeners."),
@@ -87,8 +90,11 @@ const domain = z.strictObject({
         .describe('"tls", "starttls" (enforced), or "none" for a server on this machine.'),
       insecure: z.boolean().default(false).describe("Accept any certificate of this server."),
       user: z.string().min(1).optional().describe("Account for SMTP AUTH."),
-      password: z.string().min(1).optional().describe("Password for SMTP AUTH (secret)."),
+      password: z.string().min(1).optional().meta({ description: "Password for SMTP AUTH.", writeOnly: true }),
       connections: z.number().int().min(1).max(100).default(5).describe("Connections kept to it at most."),
+    })
+    .refine((host) => (host.user === undefined) === (host.password === undefined), {
+      error: "user and password go together",
     })
     .describe("Where outgoing mail goes."),
   maxSize: z
@@ -113,7 +119,9 @@ const domain = z.strictObject({
 /** The options of the email bridge. */
 export const emailOptions = z.strictObject({
   accounts: accounts.prefault({}).describe("Account mode: users bring a mail account of their own."),
-  domain: domain.optional().describe("Domain mode: one mail domain whose addresses belong to the users of an XMPP domain."),
+  domain: domain
+    .optional()
+    .describe("Domain mode: one mail domain whose addresses belong to the users of an XMPP domain."),
   textLength: z
     .number()
     .int()

@@ -88,7 +88,9 @@ function toJson(mail: FrozenMail): Json {
 /** What `prepare` returned, back from the store; anything else counts as not prepared. */
 function fromJson(stored: Json | undefined): FrozenMail | undefined {
   if (typeof stored !== "object" || stored === null || Array.isArray(stored)) return undefined;
-  const { raw, messageId, from, to, subject, references, thread, smtputf8 } = stored as { readonly [key: string]: Json };
+  const { raw, messageId, from, to, subject, references, thread, smtputf8 } = stored as {
+    readonly [key: string]: Json;
+  };
   if (typeof raw !== "string" || typeof messageId !== "string" || typeof from !== "string") return undefined;
   if (typeof subject !== "string" || typeof thread !== "string" || typeof smtputf8 !== "boolean") return undefined;
   if (!isTexts(to) || !isTexts(references)) return undefined;

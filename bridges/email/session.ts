@@ -58,17 +58,26 @@ export function startAccountSession(deps: AccountSessionDeps, host: Host): Sessi
     isKnown: (mail, message) => copies.isKnown(mail, message),
     onSent: (mail) => copies.keep(mail),
   });
-  mailbox.start();
+  let ending: Promise<void> | undefined;
+  // The mailbox goes last: copies of what was just sent still go there.
+  const end = (): Promise<void> => {
+    ending ??= pool
+      .close()
+      .then(() => copies.close())
+      .then(() => mailbox.close());
+    return ending;
+  };
+  host.signal.addEventListener("abort", () => void end(), { once: true });
+  if (host.signal.aborted) void end();
+  else mailbox.start();
   return {
     prepare: (message: OutgoingMessage): Promise<Json> => outgoing.prepare(message),
     send: (message: OutgoingMessage, prepared?: Json): Promise<Sent> => outgoing.send(message, prepared),
     markRead(target: MessageRef, peer: Peer): Promise<void> {
-      return mailbox.withClient((client) => markSeen(client, target, peer, { limits, since: mailbox.cursor?.since ?? 0 }));
+      return mailbox.withClient((client) =>
+        markSeen(client, target, peer, { limits, since: mailbox.cursor?.since ?? 0 }),
+      );
     },
-    async close() {
-      await pool.close();
-      await copies.close();
-      await mailbox.close();
-    },
+    close: end,
   };
 }

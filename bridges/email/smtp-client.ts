@@ -107,12 +107,7 @@ export async function openSmtp(login: SmtpLogin, signal: AbortSignal): Promise<S
   }
 }
 
-async function signIn(
-  connection: SMTPConnection,
-  login: SmtpLogin,
-  guard: Guard,
-  abandon: () => void,
-): Promise<void> {
+async function signIn(connection: SMTPConnection, login: SmtpLogin, guard: Guard, abandon: () => void): Promise<void> {
   if (!connection.allowsAuth) {
     throw new BridgeError("retry", `${showEndpoint(login.server)} does not offer to sign in.`);
   }
@@ -169,9 +164,13 @@ function createClient(connection: SMTPConnection, socket: Socket, guard: Guard):
   return {
     async send(mail) {
       if (mail.smtputf8 && !speaks(connection, "SMTPUTF8")) {
-        throw new BridgeError("reject", "The mail server cannot send to addresses with these characters (no SMTPUTF8).", {
-          condition: "not-acceptable",
-        });
+        throw new BridgeError(
+          "reject",
+          "The mail server cannot send to addresses with these characters (no SMTPUTF8).",
+          {
+            condition: "not-acceptable",
+          },
+        );
       }
       let begun = false;
       // Read only once the envelope is accepted: the first read tells that the message is on its way.

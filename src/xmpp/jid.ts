@@ -74,7 +74,6 @@ function prepareLocal(text: string): string | undefined {
 
 // The underscore is no host name character, but names of containers have it and servers take it.
 const plainDomain = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
-const hasAscii = /[\u0000-\u007f]/;
 const notInDomain = /[\u0000-\u002c\u002f\u003a-\u0040\u005b-\u005e\u0060\u007b-\u007f]/;
 
 /** RFC 7622 section 3.2: a domain name in its Unicode form, or an IP literal. */

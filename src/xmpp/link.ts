@@ -19,7 +19,7 @@ import { attr, type Element, el, serialize } from "./stanza.ts";
 import { stanzaError } from "./stanza-error.ts";
 import { ComponentStream, type StreamEnd } from "./stream.ts";
 
-export { defaultLinkLimits, LinkDownError, type LinkLimits, type LinkOptions, type LinkState } from "./link-options.ts";
+export { LinkDownError, type LinkLimits, type LinkOptions, type LinkState } from "./link-options.ts";
 
 /** How to learn that the server has handled what we wrote. */
 type PingMethod = "iq" | "loopback";
@@ -74,7 +74,8 @@ export class Link {
 
   /** Up, and the socket takes more. Wait for `drained` when it is false. */
   get writable(): boolean {
-    return this.#state === "up" && (this.#stream?.buffered ?? 0) < this.#limits.maxBuffered;
+    const stream = this.#stream;
+    return this.#state === "up" && stream !== undefined && stream.open && stream.buffered < this.#limits.maxBuffered;
   }
 
   /** Begins to connect and goes on until `stop`. */
@@ -201,12 +202,15 @@ export class Link {
     if (probeCount === 0) return;
     this.#nextProbe = this.#options.clock.setTimeout(() => {
       if (stream.paused) return this.#scheduleProbe(stream);
-      void this.#probe.run(probeCount, probeTimeoutMs).then((returned) => {
-        if (this.#stream !== stream || this.#state !== "up") return;
-        // While reading was stopped nothing could return: that is our own doing.
-        if (returned < probeCount && !stream.paused) this.#alarm(splitText(returned, probeCount));
-        this.#scheduleProbe(stream);
-      });
+      this.#probe
+        .run(probeCount, probeTimeoutMs)
+        .then((returned) => {
+          if (this.#stream !== stream || this.#state !== "up") return;
+          // While reading was stopped nothing could return: that is our own doing.
+          if (returned < probeCount && !stream.paused) this.#alarm(splitText(returned, probeCount));
+          this.#scheduleProbe(stream);
+        })
+        .catch(() => undefined); // the stream is just ending: the next one proves itself
     }, probeEveryMs);
   }
 

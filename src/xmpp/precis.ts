@@ -98,7 +98,6 @@ function bidiOk(text: string): boolean {
 }
 
 const control = /[\p{Cc}\p{Noncharacter_Code_Point}]/u;
-// biome-ignore lint: Zs without U+0020
 const otherSpace = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/g;
 
 /**

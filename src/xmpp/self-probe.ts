@@ -34,7 +34,8 @@ export class SelfProbe {
 
   /**
    * Sends `count` messages, each from and to an address of its own (ejabberd can be told to split by either). Resolves
-   * with how many came back: as soon as all have, else after `timeoutMs`. Throws what `send` throws.
+   * with how many came back: as soon as all have, else after `timeoutMs`. Rejects with what
+   * `send` throws.
    */
   run(count: number, timeoutMs: number): Promise<number> {
     if (count === 0) return Promise.resolve(0);

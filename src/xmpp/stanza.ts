@@ -69,13 +69,7 @@ export function textOf(element: Element, name: string, ns?: string): string | un
   return child(element, name, ns)?.getText();
 }
 
-/** True for the three stanzas of RFC 6120 section 8. */
-export function isStanza(element: Element): boolean {
-  return element.name === "message" || element.name === "presence" || element.name === "iq";
-}
-
 // XML 1.0 section 2.2: Char. Lone surrogates are dealt with by toWellFormed.
-// biome-ignore lint: the control characters are the point
 const illegal = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
 const illegalOnce = new RegExp(illegal.source);
 

@@ -64,6 +64,8 @@ export class ComponentStream extends Component {
   #deadline: TimerHandle | undefined;
   #paused = false;
   #pumping = false;
+  /** The end is near: everything that has come is handed over, however busy the handlers are. */
+  #lastCall = false;
   #out = "";
   #flushing: NodeJS.Immediate | undefined;
   #end: StreamEnd | undefined;
@@ -100,6 +102,11 @@ export class ComponentStream extends Component {
     return this.#out.length + (this.socket?.writableLength ?? 0);
   }
 
+  /** Whether `write` does anything: false already while the end of the stream is being said. */
+  get open(): boolean {
+    return this.#phase === "open";
+  }
+
   get paused(): boolean {
     return this.#paused;
   }
@@ -114,6 +121,7 @@ export class ComponentStream extends Component {
 
   /** Stop reading: no more stanzas until `resume`. Those already received wait unparsed. */
   pause(): void {
+    if (this.#lastCall) return;
     this.#paused = true;
     this.socket?.pause();
   }
@@ -138,7 +146,7 @@ export class ComponentStream extends Component {
     this.socket?.write(this.footer());
     this.#enter("draining");
     this.#deadline = this.#options.clock.setTimeout(() => this.#abort(end), timeoutMs);
-    this.resume();
+    this.#stopPausing();
   }
 
   /** Ends the stream at once, whatever the peer does. */
@@ -278,6 +286,11 @@ export class ComponentStream extends Component {
     this.socket?.destroy();
   }
 
+  #stopPausing(): void {
+    this.#lastCall = true;
+    this.resume();
+  }
+
   #flush(): void {
     clearImmediate(this.#flushing);
     this.#flushing = undefined;
@@ -289,10 +302,7 @@ export class ComponentStream extends Component {
   #finished(): void {
     if (this.#phase === "ended") return;
     // Stanzas that were received while reading was paused are not lost with the connection.
-    if (this.#paused && !this.#over) {
-      this.#paused = false;
-      this.#pump();
-    }
+    if (!this.#over) this.#stopPausing();
     this.#enter("ended");
     clearImmediate(this.#flushing);
     this.#out = "";

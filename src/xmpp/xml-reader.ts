@@ -5,7 +5,6 @@ import { StreamFormatError } from "./framer.ts";
 import { Element } from "./stanza.ts";
 
 // ltx lets raw control characters through; inside there is only text that XML 1.0 allows.
-// biome-ignore lint: the control characters are the point
 const illegal = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 
 const cdataSection = /<!\[CDATA\[([\s\S]*?)\]\]>/g;

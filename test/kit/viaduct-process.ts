@@ -1,14 +1,20 @@
 // Viaduct as a process of its own, for what only a process can show: CPU, memory, and death. Started by viaduct-child.ts.
-// `VIADUCT_BUILT=1` runs what the package ships (dist), which starts faster and holds no compiler.
+// `VIADUCT_BUILT=1` runs what the package ships (dist), which starts faster and holds no compiler; `VIADUCT_BUILT=FOLDER`
+// runs another build of the same shape.
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { AnyBridge } from "#bridge";
 import { createEchoBridge } from "../../bench/echo.ts";
 import type { Faults } from "../../src/gateway/faults.ts";
+import type { LaneStore, Store } from "../../src/gateway/ports.ts";
 import type { LogLevel } from "../../src/log.ts";
 
 const [file = "", kind = "email"] = process.argv.slice(2);
 
-const built = process.env.VIADUCT_BUILT === "1";
-const part = (name: string): Promise<unknown> => import(new URL(`../../${built ? "dist/src" : "src"}/${name}.${built ? "js" : "ts"}`, import.meta.url).href);
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const built = process.env.VIADUCT_BUILT === "1" ? join(root, "dist") : process.env.VIADUCT_BUILT;
+const part = (name: string): Promise<unknown> =>
+  import(pathToFileURL(built ? join(built, "src", `${name}.js`) : join(root, "src", `${name}.ts`)).href);
 const { loadConfig } = (await part("config")) as typeof import("../../src/config.ts");
 const { formatProblems } = (await part("config-problems")) as typeof import("../../src/config-problems.ts");
 const { createLogger } = (await part("log")) as typeof import("../../src/log.ts");
@@ -27,6 +33,53 @@ function crashAt(spec: string | undefined): Faults {
   };
 }
 
+/**
+ * `VIADUCT_PLANT`: a bug that the harness of test/faults must catch.
+ * - `ack-before-commit`: a delivery or a submission counts as stored before it is.
+ * - `new-id`: each process freezes a message whose fate is unknown anew, under another id.
+ * - `cursor-apart`: the cursor moves in a transaction of its own, before the mails.
+ */
+function plantBug(name: string | undefined): (store: Store) => Store {
+  const withLanes = (change: (lanes: LaneStore) => Partial<LaneStore>) => (store: Store) => ({
+    ...store,
+    lanes: { ...store.lanes, ...change(store.lanes) },
+  });
+  switch (name) {
+    case undefined:
+      return (store) => store;
+    case "ack-before-commit":
+      return withLanes((lanes) => ({
+        deliver(account, deliveries, options) {
+          // Rows show up in memory a moment later, as they would with a write-behind cache.
+          if (options?.settle !== undefined) return lanes.deliver(account, deliveries, options);
+          setTimeout(() => void lanes.deliver(account, deliveries, options), 100);
+          return Promise.resolve([]);
+        },
+      }));
+    case "new-id":
+      return withLanes((lanes) => ({
+        page: async (head, after, limit) => {
+          const rows = await lanes.page(head, after, limit);
+          return rows.map(({ prepared: _, ...row }) =>
+            row.direction === "outgoing" && row.state === "sent"
+              ? { ...row, state: "queued" as const, key: row.key.slice(0, 20) + crypto.randomUUID().slice(0, 6) }
+              : row,
+          ) as typeof rows;
+        },
+      }));
+    case "cursor-apart":
+      return withLanes((lanes) => ({
+        async deliver(account, deliveries, options = {}) {
+          const { cursor, ...rest } = options;
+          if (cursor !== undefined) await lanes.deliver(account, [], { cursor });
+          return lanes.deliver(account, deliveries, rest);
+        },
+      }));
+    default:
+      throw new Error(`no planted bug is called ${name}`);
+  }
+}
+
 async function bridges(): Promise<Record<string, AnyBridge>> {
   if (kind === "echo") return { echo: createEchoBridge() };
   return { ...(await loadBridges()) };
@@ -37,14 +90,23 @@ const loaded = await loadConfig(file, process.env, installed);
 if ("problems" in loaded) throw new Error(formatProblems(loaded.problems));
 const log = createLogger({ level: (process.env.VIADUCT_TEST_LOG ?? "warn") as LogLevel });
 const started = performance.now();
-const running = await run(loaded.config, log, { bridges: installed, faults: crashAt(process.env.VIADUCT_CRASH) });
+const running = await run(loaded.config, log, {
+  bridges: installed,
+  faults: crashAt(process.env.VIADUCT_CRASH),
+  wrapStore: plantBug(process.env.VIADUCT_PLANT),
+});
 const startMs = performance.now() - started;
 
 process.on("message", (question: string) => {
   if (question === "stats") {
     if (process.env.VIADUCT_GC && globalThis.gc) globalThis.gc();
     const { user, system } = process.cpuUsage();
-    process.send?.({ cpuMs: (user + system) / 1000, rssMb: process.memoryUsage.rss() / 1_048_576, links: running.components.map((one) => one.link.state), loaded: running.gateway.lanes.loaded });
+    process.send?.({
+      cpuMs: (user + system) / 1000,
+      rssMb: process.memoryUsage.rss() / 1_048_576,
+      links: running.components.map((one) => one.link.state),
+      loaded: running.gateway.lanes.loaded,
+    });
   } else if (question === "stop") {
     void running.stop().then(() => process.exit(0));
   }

@@ -1,6 +1,6 @@
 // The stream parser and the inbox; logging in to real servers is test/real/lab.test.ts.
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Element, parse } from "ltx";
 import { expect, test } from "vitest";
@@ -67,17 +67,18 @@ test("a message is escaped", () => {
 });
 
 test("a stream of single bytes gives whole stanzas with their namespaces, and ends in order", async () => {
-  const server = createServer({ noDelay: true }, async (socket) => {
-    const text =
-      "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='7'>" +
-      "<stream:features/><message id='m'><body>grüße 👋 &amp; <![CDATA[<x>]]></body></message> <iq id='q'/></stream:stream>";
+  const text =
+    "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='7'>" +
+    "<stream:features/><message id='m'><body>grüße 👋 &amp; <![CDATA[<x>]]></body></message> <iq id='q'/></stream:stream>";
+  const speak = async (socket: Socket): Promise<void> => {
     await once(socket, "data"); // our header
     for (const byte of Buffer.from(text)) {
       socket.write(Buffer.of(byte));
       await sleep(0);
     }
     socket.end();
-  });
+  };
+  const server = createServer({ noDelay: true }, (socket) => void speak(socket));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const got: Element[] = [];

@@ -42,7 +42,8 @@ async function install(what: readonly Want[], log: Log): Promise<void> {
       if (stable.length > 0) ran.push(await apt(["install", ...stable]));
       if (backports.length > 0) ran.push(await apt(["install", "-t", "bookworm-backports", ...backports]));
       if (ran.slice(1).every((step) => step.code === 0)) return;
-      const said = ran.filter((step) => step.code !== 0).map((step) => step.output);
+      // An update that reached nothing ends with 0 and warnings: it is shown in any case.
+      const said = ran.filter((step, index) => index === 0 || step.code !== 0).map((step) => step.output);
       if (attempt === 3)
         throw new Error(`apt-get could not install ${what.join(", ")}, three times:\n${said.join("\n")}`);
       log(`apt-get failed (attempt ${attempt} of 3), trying again. It said:\n${said.join("\n")}`);

@@ -20,6 +20,7 @@ const message = (body: string): string =>
 it("goes through connecting and probing before it is up, and what comes meanwhile is handed over afterwards", async () => {
   const { link, server, states, stanzas, until } = await setUp({ server: { routeBack: false }, up: false });
   await until("probing");
+  expect(() => link.send("<message/>")).toThrow(LinkDownError);
   await server.inject(message("early"));
   await settle(20);
   expect(stanzas).toHaveLength(0);
@@ -45,6 +46,11 @@ it("writes what is sent in one turn of the event loop in order and in one piece"
   expect(server.malformed).toEqual([]);
 });
 
+it("proves a secret that is not ASCII", async () => {
+  const { server } = await setUp({ secret: "pässwörd€", server: { secret: "pässwörd€" } });
+  expect(server.handshakes).toBe(1);
+});
+
 it("closes the stream politely on stop, and takes what the server sent before its own end", async () => {
   const { link, server, stanzas, states } = await setUp();
   const stopped = link.stop();
@@ -54,6 +60,17 @@ it("closes the stream politely on stop, and takes what the server sent before it
   expect(stanzas.map((stanza) => textOf(stanza, "body"))).toEqual(["last"]);
   expect(states.at(-1)).toBe("down");
   expect(server.connections).toBe(1);
+});
+
+it("takes all that the server sent before its own end although the handlers are busy", async () => {
+  const { link, server, stanzas } = await setUp({
+    limits: { maxInFlight: 1 },
+    onStanza: () => new Promise(() => undefined),
+  });
+  await server.inject(message("x".repeat(1000)).repeat(300));
+  await vi.waitFor(() => expect(stanzas).toHaveLength(1));
+  await link.stop();
+  expect(stanzas).toHaveLength(300);
 });
 
 it("stops within two seconds although the server does not close its side", async () => {
@@ -201,6 +218,21 @@ it("hazard 7: the silence of a link that stopped reading by itself does not coun
   expect(server.handshakes).toBe(1);
 });
 
+it("hazard 7: what was received while reading was stopped is not lost with the connection", async () => {
+  const { server, stanzas, until } = await setUp({
+    limits: { maxInFlight: 1 },
+    onStanza: () => new Promise(() => undefined),
+  });
+  const down = until("down");
+  await server.inject(message("one") + message("two") + message("three"));
+  await vi.waitFor(() => expect(stanzas).toHaveLength(1));
+  await settle(20);
+  expect(stanzas).toHaveLength(1);
+  server.cut();
+  await down;
+  expect(stanzas.map((stanza) => textOf(stanza, "body"))).toEqual(["one", "two", "three"]);
+});
+
 it("hazard 9: a stanza above the size limit ends the stream before a tree is built", async () => {
   const { server, stanzas, until, log } = await setUp({ limits: { maxStanzaSize: 10_000 } });
   await server.inject(message("x".repeat(9000)));
@@ -345,6 +377,47 @@ it("rejects open requests and barriers when the stream is lost", async () => {
   await expect(request).rejects.toThrow(LinkDownError);
   await expect(barrier).rejects.toThrow(LinkDownError);
   await until("down");
+});
+
+it("a stream that is just ending takes nothing more, and a proof that falls due then does no harm", async () => {
+  const { link, server, clock, until } = await setUp();
+  for (let i = 0; i < 14; i++) {
+    await clock.advance(20_000);
+    await settle(10);
+  }
+  await clock.advance(19_999);
+  const before = server.everything.length;
+  const down = until("down");
+  await server.inject(
+    "<stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>",
+  );
+  server.freeze(); // so that the end is said, and not yet heard
+  await vi.waitFor(() => expect(link.writable).toBe(false));
+  expect(() => link.send("<message/>")).toThrow(LinkDownError);
+  expect(link.state).toBe("up");
+  await clock.advance(1);
+  expect(server.everything).toHaveLength(before);
+  await clock.advance(2000);
+  await down;
+});
+
+it("whoever waits for room in the socket learns that the stream is lost", async () => {
+  const { link, server } = await setUp({ limits: { maxBuffered: 1 } });
+  link.send("<message to='alice@localhost'/>");
+  const wait = link.drained();
+  server.cut();
+  await expect(wait).rejects.toThrow(LinkDownError);
+});
+
+it("a jump of the wall clock moves no timer", async () => {
+  const { link, server, clock } = await setUp();
+  const before = server.everything.length;
+  for (const years of [10, -20]) {
+    clock.jump(years * 365 * 86_400_000);
+    await clock.advance(14_000);
+  }
+  expect(server.everything).toHaveLength(before);
+  expect(link.state).toBe("up");
 });
 
 it("is not writable while more than the limit waits in the socket, and says when it is again", async () => {

@@ -2,7 +2,7 @@
 import { xmlSafe } from "./characters.ts";
 import { decodeText } from "./charset.ts";
 import { cleanFileName } from "./file-name.ts";
-import { unescapeSignature, unflow } from "./flowed.ts";
+import { unflow } from "./flowed.ts";
 import { decodeHeaderText } from "./head.ts";
 import { htmlToPlain } from "./html.ts";
 import type { Part } from "./mime-tree.ts";
@@ -53,7 +53,7 @@ export function readBody(root: Part): MailBody {
   else collect(root, found, false);
   const safe = xmlSafe(
     found.pieces
-      .map((piece) => piece.text().replace(/\s+$/, ""))
+      .map((piece) => piece.text().trimEnd())
       .filter((text) => text !== "")
       .join("\n\n"),
   );
@@ -174,8 +174,7 @@ function readText(part: Part): Piece {
 function plainText(decoded: string, part: Part): string {
   const lines = decoded.replace(/\r\n?/g, "\n");
   const flowed = part.params["format"]?.trim().toLowerCase() === "flowed";
-  const text = flowed ? unflow(lines, part.params["delsp"]?.trim().toLowerCase() === "yes") : lines;
-  return text.split("\n").map(unescapeSignature).join("\n");
+  return flowed ? unflow(lines, part.params["delsp"]?.trim().toLowerCase() === "yes") : lines;
 }
 
 /** HTML under the label text/plain, as some newsletters send it. */

@@ -24,6 +24,7 @@ const utf8Labels = new Set(["utf-8", "utf8", "unicode-1-1-utf-8", "x-utf-8", "ut
 /** Decodes by the declared charset; UTF-8 if valid, else windows-1252, where the label is missing, unknown or ASCII. */
 export function decodeText(bytes: Uint8Array, label: string | undefined): string {
   const charset = (label ?? "")
+    .slice(0, 100)
     .trim()
     .toLowerCase()
     .replace(/^["']+|["']+$/g, "")

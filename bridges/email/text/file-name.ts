@@ -5,7 +5,7 @@ const reserved = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i;
 
 /** The last path part, visible characters only, at most 120 of them with the ending kept; "file" when nothing is left. */
 export function cleanFileName(name: string | undefined): string {
-  const decoded = cleanLabel((name ?? "").slice(-2000), 2000);
+  const decoded = cleanLabel((name ?? "").slice(-2000), 2000).normalize("NFC");
   const last = decoded.split(/[/\\]/).findLast((part) => part.trim() !== "") ?? "";
   const plain = last.replace(/[:*?"<>|]/g, "_").replace(/^[.\s]+|[.\s]+$/g, "");
   if (plain === "") return "file";

@@ -37,13 +37,20 @@ const width = 76;
 export function flow(text: string): string {
   const out: string[] = [];
   for (const line of text.split("\n")) {
-    const plain = escapeSignature(line.replace(/ +$/, ""));
+    const plain = escapeSignature(trimSpaces(line));
     const depth = /^(?:> ?)*/.exec(plain)?.[0].replaceAll(" ", "").length ?? 0;
     const body = depth === 0 ? plain : plain.replace(/^(?:> ?)+/, "");
     const mark = ">".repeat(depth);
     for (const piece of wrap(body, width - depth - 1)) out.push(mark + stuff(piece, depth));
   }
   return out.join("\n");
+}
+
+/** Section 4.2: no space before a hard break. By index, because a pattern that looks for the end is quadratic. */
+function trimSpaces(line: string): string {
+  let end = line.length;
+  while (line[end - 1] === " ") end -= 1;
+  return line.slice(0, end);
 }
 
 /** Section 4.4: what begins with a space, ">" or "From " gets one more space; quoted lines always do, for looks. */
@@ -73,7 +80,7 @@ function escapeSignature(line: string): string {
   return /^--(?: |$)/.test(line) ? `-\u200b${line.slice(1)}` : line;
 }
 
-/** Takes back what `flow` and Delta Chat do to a line of dashes. */
-export function unescapeSignature(line: string): string {
-  return line.startsWith("-\u200b-") ? `--${line.slice(3)}` : line;
+/** Takes back what `flow` and Delta Chat do to lines of dashes. Only after a signature was looked for. */
+export function unescapeSignatures(text: string): string {
+  return text.replace(/^-\u200b-/gm, "--");
 }

@@ -94,7 +94,7 @@ export interface NamedAddress {
 
 /** A group or list of addresses, flattened; at most 200. */
 export function parseAddressField(value: string): NamedAddress[] {
-  const list = addressParser(knownCharsets(value.slice(0, 50_000)), { flatten: true });
+  const list = addressParser(knownCharsets(value.slice(0, 20_000)), { flatten: true });
   return list
     .slice(0, 200)
     .flatMap((entry) => (entry.address === undefined ? [] : [{ name: entry.name, address: entry.address }]));

@@ -58,7 +58,7 @@ function fallback(mailFrom: string | undefined, warnings: readonly string[]): Se
 
 /** Reliability finding 9: a second parser must find the same author, and none of its own besides. */
 function parsersAgree(field: string, id: string): boolean {
-  const theirs = nodemailerParser(field.slice(0, 50_000), { flatten: true });
+  const theirs = nodemailerParser(field.slice(0, 20_000), { flatten: true });
   const author = theirs.find((entry) => entry.address !== "");
   return author !== undefined && addressId(author.address) === id;
 }

@@ -51,11 +51,7 @@ type Content = Extract<OutputItem["row"]["body"], { kind: "message" }>["message"
 
 function contentStanza(item: OutputItem, message: Content, { from, now, markable }: MessageContext): Element {
   const { row, user, replyTo } = item;
-  // The user's own words from another program can only be shown as coming from the conversation.
-  const note = [message.from === "self" ? "You wrote from another program:" : undefined, message.note]
-    .filter(Boolean)
-    .join("\n");
-  const lead = note ? `${note}\n` : "";
+  const lead = leadOf(message);
   return el(
     "message",
     // A machine's mail is no chat: clients show it, most without ringing.
@@ -69,15 +65,30 @@ function contentStanza(item: OutputItem, message: Content, { from, now, markable
       : undefined,
     message.name === undefined ? undefined : el("nick", { xmlns: NS.nick }, message.name),
     replyTo && el("reply", { xmlns: NS.reply, id: replyTo.xmppId, to: replyTo.fromSelf ? user : from }),
-    lead ? noteMark(lead.length) : undefined,
+    lead ? leadMark(lead) : undefined,
     message.unstyled ? el("unstyled", { xmlns: NS.styling }) : undefined,
     markable ? el("markable", { xmlns: NS.markers }) : undefined,
   );
 }
 
-/** XEP-0428 section 3: the note is ours, not a part of the message. Positions count Unicode code points of the body. */
-function noteMark(length: number): Element {
-  return el("fallback", { xmlns: NS.fallback, for: "urn:viaduct:note" }, el("body", { start: 0, end: length }));
+/**
+ * The lines above the text. The subject stands in `<subject/>` as well, but Gajim 1.7 does not show that in a chat. The
+ * user's own words from another program can only be shown as coming from the
+ * conversation.
+ */
+function leadOf(message: Content): string {
+  const lines = [
+    message.from === "self" ? "You wrote from another program:" : undefined,
+    message.subject ? `Subject: ${message.subject}` : undefined,
+    message.note,
+  ].filter(Boolean);
+  return lines.length > 0 ? `${lines.join("\n")}\n` : "";
+}
+
+/** XEP-0428 section 3: these lines are not a part of the message. Positions count Unicode code points of the body. */
+function leadMark(lead: string): Element {
+  const length = [...lead].length;
+  return el("fallback", { xmlns: NS.fallback, for: "urn:viaduct:lead" }, el("body", { start: 0, end: length }));
 }
 
 /** RFC 6120 section 8.3, with the id the sender's own client gave. */

@@ -92,8 +92,6 @@ async function submit(request: IqRequest, options: RegisterOptions): Promise<Ele
   } finally {
     gateway.dialogs.cancel(id);
   }
-  // XEP-0100 section 4.1.1: the gateway asks to be in the roster.
-  await gateway.invite(bridge, user);
   return undefined;
 }
 

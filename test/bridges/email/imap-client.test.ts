@@ -12,13 +12,21 @@ afterEach(async () => {
 async function open(script: Script): Promise<{ server: ScriptedServer; error: unknown }> {
   const server = await scriptedServer(script);
   servers.push(server);
-  const endpoint = { host: "localhost", port: server.port, security: "starttls", addresses: ["127.0.0.1"], insecure: true } as const;
+  const endpoint = {
+    host: "mail.invalid",
+    port: server.port,
+    security: "starttls",
+    addresses: ["127.0.0.1"],
+    insecure: true,
+  } as const;
   const login = { server: endpoint, user: "alice@home.test", password: "secret-canary" };
   const limits = { maxLiteral: 100_000, silence: 5000 };
+  // The name does not exist: only the checked addresses lead to the server.
   const error = await openImap(login, limits, AbortSignal.timeout(8000)).then(
     () => undefined,
     (cause: unknown) => cause,
   );
+  if (server.connections() !== 1) throw new Error(`${server.connections()} connections: ${String(error)}`);
   return { server, error };
 }
 
@@ -27,7 +35,8 @@ const tagged = (line: string, text: string): string => `${line.split(" ")[0]} ${
 test("E26: sends no password where STARTTLS is not on offer", async () => {
   const { server, error } = await open({
     greeting: "* OK ready",
-    answer: (line) => (/CAPABILITY/.test(line) ? `* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n${tagged(line, "OK done")}` : tagged(line, "OK")),
+    answer: (line) =>
+      /CAPABILITY/.test(line) ? `* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n${tagged(line, "OK done")}` : tagged(line, "OK"),
   });
   expect(error).toBeInstanceOf(Error);
   expect(imapError(error).kind).toBe("retry");

@@ -54,7 +54,8 @@ export async function listMailbox(
 ): Promise<{ id: string; subject: string; flags: string[] }[]> {
   const client = await imapOf(dovecot, user);
   try {
-    await client.mailboxOpen(path, { readOnly: true });
+    const box = await client.mailboxOpen(path, { readOnly: true });
+    if (box.exists === 0) return [];
     const rows = await client.fetchAll("1:*", { envelope: true, flags: true });
     return rows.map((row) => ({
       id: row.envelope?.messageId ?? "",

@@ -1,7 +1,9 @@
 // Domain mode's listener, spoken to byte by byte and by a real Postfix.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { makeCertificate } from "../../lab/certificate.ts";
-import { makeFolder } from "../../lab/daemon.ts";
 import { startDovecot } from "../../lab/dovecot.ts";
 import { startPostfix } from "../../lab/postfix.ts";
 import { mailText, submitRaw } from "./lab-mail.ts";
@@ -11,10 +13,12 @@ import { until } from "./wait.ts";
 
 const running: RunningService[] = [];
 const talks: Talk[] = [];
+const folders: string[] = [];
 
 afterEach(async () => {
   for (const talk of talks.splice(0)) talk.end();
   for (const service of running.splice(0)) await service.close();
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
 });
 
 async function run(...given: Parameters<typeof runService>): Promise<RunningService> {
@@ -300,5 +304,7 @@ test("takes mail from a real Postfix, and Postfix keeps what could not be stored
 }, 30_000);
 
 async function certificate(): Promise<{ certFile: string; keyFile: string }> {
-  return makeCertificate((await makeFolder("cert", undefined)).path);
+  const folder = await mkdtemp(join(tmpdir(), "viaduct-lmtp-"));
+  folders.push(folder);
+  return makeCertificate(folder);
 }

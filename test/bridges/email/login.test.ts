@@ -120,3 +120,9 @@ test("tells someone with Proton Mail at once that it cannot work", async () => {
   const story = await play({ servers: servers() }, [{ address: "a@proton.me", password: "pw" }]);
   expect(story.error).toMatchObject({ kind: "reject", message: expect.stringContaining("Proton Mail has no IMAP") });
 });
+
+test("asks nobody where the operator has switched accounts off", async () => {
+  const story = await play({ enabled: false }, [{ address: "alice@home.test", password: "pw" }]);
+  expect(story.prompts).toEqual([]);
+  expect(story.error).toMatchObject({ kind: "reject", condition: "not-allowed" });
+});

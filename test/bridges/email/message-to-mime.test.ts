@@ -55,7 +55,7 @@ describe("composeMail", () => {
         "A",
         `--=_${key}`,
         "Content-Type: text/html; charset=utf-8",
-        "Content-Transfer-Encoding: 7bit",
+        "Content-Transfer-Encoding: quoted-printable",
         "",
         "<!DOCTYPE html><html><body><div>Lunch at <strong>noon</strong>?<br>",
         "-- <br>",

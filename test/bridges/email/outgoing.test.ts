@@ -14,13 +14,17 @@ afterEach(async () => {
 
 async function setUp(script: Script, security: "none" | "starttls" = "none") {
   const server = await scriptedServer(script);
-  const endpoint = { host: "127.0.0.1", port: server.port, security, addresses: ["127.0.0.1"], insecure: true };
+  // The name does not exist: only the checked addresses lead to the server.
+  const endpoint = { host: "mail.invalid", port: server.port, security, addresses: ["127.0.0.1"], insecure: true };
   const pool = new SmtpPool({
     maxConnections: 2,
     idle: 5000,
     open: (signal) => openSmtp({ server: endpoint, name: "gw.test" }, signal),
   });
-  cleanups.push(() => pool.close(), () => server.close());
+  cleanups.push(
+    () => pool.close(),
+    () => server.close(),
+  );
   return { server, pool, outgoing: createOutgoing({ address: "alice@home.test", pool }) };
 }
 
@@ -56,7 +60,8 @@ test("sends the frozen bytes with the account's address as the only sender", asy
 });
 
 test("takes the id that the server says it gave the mail instead", async () => {
-  const reply = "250 2.0.0 OK <ABC123@AM0PR01MB1234.eurprd01.prod.outlook.com> [Hostname=AM0PR01MB1234.eurprd01.prod.outlook.com]";
+  const reply =
+    "250 2.0.0 OK <ABC123@AM0PR01MB1234.eurprd01.prod.outlook.com> [Hostname=AM0PR01MB1234.eurprd01.prod.outlook.com]";
   const { outgoing } = await setUp(smtpScript((line, client) => (client.data && line === "." ? reply : undefined)));
   const sent = await outgoing.send(message);
   expect(sent.id).toBe("<ABC123@AM0PR01MB1234.eurprd01.prod.outlook.com>");
@@ -115,7 +120,9 @@ test("goes on over the same connection after a refused recipient", async () => {
   const { server, outgoing } = await setUp(
     smtpScript((line) => (line === "RCPT TO:<ghost@example.test>" ? "550 5.1.1 no such user" : undefined), []),
   );
-  await expect(outgoing.send(outgoingMessage("ghost@example.test", "hi"))).rejects.toMatchObject({ condition: "item-not-found" });
+  await expect(outgoing.send(outgoingMessage("ghost@example.test", "hi"))).rejects.toMatchObject({
+    condition: "item-not-found",
+  });
   await outgoing.send(message);
   expect(server.connections()).toBe(1);
 });
@@ -151,14 +158,20 @@ test("refuses a message above the server's SIZE without sending it", async () =>
 test("refuses an international address where the server has no SMTPUTF8, and uses it where it has", async () => {
   const to = outgoingMessage("jürgen@example.test", "Hallo");
   const plain = await setUp(smtpScript());
-  await expect(plain.outgoing.send(to)).rejects.toMatchObject({ kind: "reject", message: expect.stringContaining("SMTPUTF8") });
+  await expect(plain.outgoing.send(to)).rejects.toMatchObject({
+    kind: "reject",
+    message: expect.stringContaining("SMTPUTF8"),
+  });
   const able = await setUp(smtpScript(() => undefined, ["SMTPUTF8", "8BITMIME"]));
   await able.outgoing.send(to);
   expect(able.server.lines.find((line) => line.startsWith("MAIL"))).toMatch(/ SMTPUTF8/);
 });
 
 test("E26: does not send where STARTTLS was stripped", async () => {
-  const { server, outgoing } = await setUp(smtpScript((line) => (line === "STARTTLS" ? "454 4.7.0 not now" : undefined)), "starttls");
+  const { server, outgoing } = await setUp(
+    smtpScript((line) => (line === "STARTTLS" ? "454 4.7.0 not now" : undefined)),
+    "starttls",
+  );
   await expect(outgoing.send(message)).rejects.toMatchObject({ kind: "retry", uncertain: false });
   expect(server.lines.some((line) => line.startsWith("MAIL"))).toBe(false);
 });

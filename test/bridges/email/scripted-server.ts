@@ -54,7 +54,8 @@ export async function scriptedServer(script: Script): Promise<ScriptedServer> {
 
 /** An SMTP server that takes everything, except where `change` answers instead. */
 export function smtpScript(
-  change: (line: string, client: { readonly socket: Socket; data: boolean }) => string | "silence" | undefined = () => undefined,
+  change: (line: string, client: { readonly socket: Socket; data: boolean }) => string | "silence" | undefined = () =>
+    undefined,
   keywords: readonly string[] = ["PIPELINING", "8BITMIME"],
 ): Script {
   return {
@@ -73,7 +74,10 @@ export function smtpScript(
         return "354 go on";
       }
       if (changed !== undefined) return changed;
-      if (line.startsWith("EHLO")) return ["sink.test", ...keywords].map((word, index, all) => `250${index < all.length - 1 ? "-" : " "}${word}`).join("\r\n");
+      if (line.startsWith("EHLO"))
+        return ["sink.test", ...keywords]
+          .map((word, index, all) => `250${index < all.length - 1 ? "-" : " "}${word}`)
+          .join("\r\n");
       return line === "QUIT" ? "221 bye" : "250 ok";
     },
   };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { flow, unescapeSignature, unflow } from "../../../../bridges/email/text/flowed.ts";
+import { flow, unescapeSignatures, unflow } from "../../../../bridges/email/text/flowed.ts";
 
 describe("unflow", () => {
   it("joins lines that end in a space", () => {
@@ -30,7 +30,7 @@ describe("flow", () => {
   it("escapes a line that would cut the text, for good readers to take back", () => {
     expect(flow("-- \nBob")).toBe("-\u200b-\nBob");
     expect(flow("-- Bob")).toBe("-\u200b- Bob");
-    expect(unescapeSignature("-\u200b- Bob")).toBe("-- Bob");
+    expect(unescapeSignatures("-\u200b- Bob")).toBe("-- Bob");
     expect(flow("---")).toBe("---");
   });
 
@@ -44,8 +44,8 @@ describe("flow", () => {
       fc.property(fc.array(line, { maxLength: 8 }), (lines) => {
         fc.pre(!lines.some((text) => text.startsWith(">")));
         const text = lines.join("\n");
-        const back = unflow(flow(text), false).split("\n").map(unescapeSignature);
-        expect(back.join("\n")).toBe(lines.map((plain) => plain.replace(/ +$/, "")).join("\n"));
+        const back = unescapeSignatures(unflow(flow(text), false));
+        expect(back).toBe(lines.map((plain) => plain.replace(/ +$/, "")).join("\n"));
       }),
       { numRuns: 1000 },
     );

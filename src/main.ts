@@ -8,7 +8,7 @@ import { diskGuard } from "./disk-guard.ts";
 import { type Faults, noFaults } from "./gateway/faults.ts";
 import { Gateway } from "./gateway/gateway.ts";
 import { createPermissions } from "./gateway/permissions.ts";
-import type { Clock } from "./gateway/ports.ts";
+import type { Clock, Store } from "./gateway/ports.ts";
 import { loadBridges } from "./load-bridges.ts";
 import type { GatewayLogger } from "./log.ts";
 import { createVault, loadKey } from "./store/secrets.ts";
@@ -27,20 +27,27 @@ export interface Parts {
   readonly bridges?: Readonly<Record<string, AnyBridge>>;
   readonly clock?: Clock;
   readonly faults?: Faults;
+  /** Stands between the core and the database: the planted bugs of test/faults. */
+  readonly wrapStore?: (store: Store) => Store;
 }
 
 /** Starts the gateway. Resolves when it accepts: links connect and accounts sign in afterwards. */
 export async function run(config: Config, log: GatewayLogger, parts: Parts = {}): Promise<Running> {
-  const { clock = systemClock, faults = noFaults } = parts;
+  const { clock = systemClock, faults = noFaults, wrapStore = (one) => one } = parts;
   const bridges = parts.bridges ?? (await loadBridges());
   mkdirSync(config.store.path, { recursive: true, mode: 0o700 });
-  const store = await openSqlite({
+  const opened = await openSqlite({
     path: join(config.store.path, "viaduct.db"),
     clock,
     vault: createVault(loadKey(config.store.key)),
     onCommit: (point) => faults.at(`commit:${point}`),
+    onBroken(error) {
+      log.error({ err: error }, "the disk failed: ending, so that the next start sees what is really stored");
+      process.exit(1);
+    },
     writable: diskGuard(config.store.path, config.limits.minFreeDisk, clock),
   });
+  const store = wrapStore(opened);
   const gateway = new Gateway({
     store,
     clock,
@@ -104,7 +111,8 @@ function limitsOf({ limits }: Config) {
     textLength: limits.stanzaSize,
     loadedRows: limits.loadedRows,
     queueExpiry: limits.queueExpiry,
-    sendsPerAccount: 4,
+    // Fairness inside an account; how many connections there are is the bridge's own matter.
+    sendsPerAccount: 32,
     startsPerSecond: limits.loginsPerSecond,
   };
 }

@@ -7,13 +7,10 @@ import type { EmailCredentials } from "./endpoint.ts";
 import { type GetDocument, guardedGet } from "./guarded-get.ts";
 import { createHostPolicy, operatorPolicy, webPolicy } from "./host-policy.ts";
 import type { ListenerTimes } from "./lmtp.ts";
-import { login } from "./login.ts";
-import { type MailboxTimes, mailboxTimes } from "./mailbox-session.ts";
+import type { MailboxTimes } from "./mailbox-session.ts";
 import { MimePool } from "./mime-pool.ts";
 import type { MailAbout } from "./mime-to-message.ts";
 import { type EmailOptions, emailOptions } from "./options.ts";
-import { startService } from "./service.ts";
-import { startAccountSession } from "./session.ts";
 
 /** What tests put in place of the world. */
 export interface EmailDeps {
@@ -29,8 +26,9 @@ export type EmailBridge = Bridge<EmailOptions, EmailCredentials, "markRead">;
 export function createEmailBridge(deps: EmailDeps = {}): EmailBridge {
   const resolver = deps.resolver ?? systemResolver();
   const get = deps.get ?? guardedGet(webPolicy(resolver).check);
-  const times = { ...mailboxTimes, ...deps.times };
   let pool: MimePool | undefined;
+  const mime = ({ textLength }: EmailOptions) => (pool ??= new MimePool({ limits: { textLength } }));
+  // What one mode does not need is not loaded: the IMAP client, the SMTP server and what they bring are 20 MB.
   return {
     apiVersion: 1,
     name: "email",
@@ -39,24 +37,28 @@ export function createEmailBridge(deps: EmailDeps = {}): EmailBridge {
     threads: true,
     options: emailOptions,
     contacts,
-    login: (context) =>
-      login(context, { policy: createHostPolicy(context.options.accounts, resolver), discovery: { resolver, get } }),
+    async *login(context) {
+      const { login } = await import("./login.ts");
+      const policy = createHostPolicy(context.options.accounts, resolver);
+      return yield* login(context, { policy, discovery: { resolver, get } });
+    },
     async connect(account, host) {
       const { credentials, options, self } = account;
       if (credentials === undefined) throw new Error("an account of the email bridge without credentials");
+      const { startAccountSession } = await import("./session.ts");
       const policy = createHostPolicy(options.accounts, resolver);
-      return startAccountSession({ self, credentials, options, policy, times }, host);
+      return startAccountSession({ self, credentials, options, policy, times: deps.times ?? {} }, host);
     },
     async serve(host) {
       const { domain } = host.options;
       if (domain === undefined) return undefined;
+      const { startService } = await import("./service.ts");
       const listeners = deps.listenerTimes === undefined ? {} : { times: deps.listenerTimes };
       return startService(host, { domain, resolvePolicy: operatorPolicy(domain.smarthost, resolver), ...listeners });
     },
-    async open(original: IncomingOriginal, account) {
-      pool ??= new MimePool({ limits: { textLength: account.options.textLength } });
-      return pool.open(original.raw, original.about as MailAbout, account.self);
-    },
+    open: (original: IncomingOriginal, account) =>
+      mime(account.options).open(original.raw, original.about as MailAbout, account.self),
+    fullText: (raw, options) => mime(options).full(raw),
     async close() {
       const closing = pool;
       pool = undefined;

@@ -13,7 +13,7 @@ import { trimQuotes, trimSignature } from "./text/quotes.ts";
 import { isForward } from "./text/subject.ts";
 
 export type { MailAbout, MailContext } from "./text/letterhead.ts";
-export { defaultMailLimits, type MailLimits, noticeFor } from "./text/notice.ts";
+export { type MailLimits, noticeFor } from "./text/notice.ts";
 
 /** The longest answer to the `full` command, in characters. */
 const fullTextLength = 1_000_000;

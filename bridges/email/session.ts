@@ -5,7 +5,7 @@ import type { EmailCredentials } from "./endpoint.ts";
 import type { HostPolicy } from "./host-policy.ts";
 import { openImap } from "./imap-client.ts";
 import type { ReadLimits } from "./incoming.ts";
-import { MailboxSession, type MailboxTimes } from "./mailbox-session.ts";
+import { MailboxSession, type MailboxTimes, mailboxTimes } from "./mailbox-session.ts";
 import { markSeen } from "./mark-read.ts";
 import type { EmailOptions } from "./options.ts";
 import { createOutgoing } from "./outgoing.ts";
@@ -19,7 +19,8 @@ export interface AccountSessionDeps {
   readonly credentials: EmailCredentials;
   readonly options: EmailOptions;
   readonly policy: HostPolicy;
-  readonly times: MailboxTimes;
+  /** What tests make shorter. */
+  readonly times: Partial<MailboxTimes>;
 }
 
 /** Two: a conversation with a slow attachment does not hold up the others. */
@@ -29,7 +30,8 @@ const commandTimeout = 60_000;
 
 /** Starts the session and returns at once; what becomes of it is told by `host.status`. */
 export function startAccountSession(deps: AccountSessionDeps, host: Host): Session<"markRead"> {
-  const { credentials, policy, times } = deps;
+  const { credentials, policy } = deps;
+  const times = { ...mailboxTimes, ...deps.times };
   const { maxMailBytes, largeMailBytes } = deps.options.accounts;
   const limits: ReadLimits = { maxMailBytes, largeMailBytes, commandTimeout };
   const imapLimits = { maxLiteral: maxMailBytes + 65_536, silence: times.idle + 2 * commandTimeout };

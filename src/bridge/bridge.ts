@@ -153,7 +153,7 @@ export interface Bridge<Options = unknown, Credentials extends Json = Json, V ex
     account: { readonly id: number; readonly self: RemoteId; readonly options: Options },
   ): Promise<readonly Incoming[]>;
   /** The whole text of stored bytes, for a user who got it cut. */
-  fullText?(raw: Uint8Array): Promise<string>;
+  fullText?(raw: Uint8Array, options: Options): Promise<string>;
   /** Let go of what the bridge holds (worker threads, pools). */
   close?(): Promise<void>;
 }

@@ -26,6 +26,8 @@ export class Dialogs {
   readonly #clock: Clock;
   readonly #mostPerUser: number;
   readonly #open = new Map<string, Open>();
+  /** Owners of dialogues whose first question is not there yet: they count too. */
+  readonly #starting: string[] = [];
 
   constructor(clock: Clock, mostPerUser: number) {
     this.#clock = clock;
@@ -34,11 +36,16 @@ export class Dialogs {
 
   /** Begins a dialogue under an id of the caller's. `owner` is who may go on with it. Throws GatewayError. */
   async start(id: string, owner: string, dialogue: Dialogue): Promise<Step> {
-    const mine = [...this.#open.values()].filter((open) => open.owner === owner).length;
-    if (mine >= this.#mostPerUser)
+    const owners = [...this.#starting, ...[...this.#open.values()].map((open) => open.owner)];
+    if (owners.filter((one) => one === owner).length >= this.#mostPerUser)
       throw new GatewayError("resource-constraint", "Too many open dialogues; finish or cancel one.", { wait: true });
-    const first = await step(dialogue, undefined);
+    this.#starting.push(owner);
+    const first = await step(dialogue, undefined).finally(() =>
+      this.#starting.splice(this.#starting.indexOf(owner), 1),
+    );
     if ("done" in first) return first;
+    // Begun twice under one id: the newer one stays.
+    this.cancel(id);
     const open: Open = { owner, dialogue, timer: undefined, prompt: first.prompt, collected: {}, busy: false };
     this.#open.set(id, open);
     this.#touch(id, open);

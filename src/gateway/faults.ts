@@ -5,6 +5,7 @@
 export type FaultPoint =
   | "commit:before"
   | "commit:after"
+  | "commit:synced"
   | "outgoing:accepted"
   | "outgoing:prepared"
   | "outgoing:sent"

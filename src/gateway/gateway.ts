@@ -116,6 +116,7 @@ export class Gateway implements OutputEvents {
       maxLoaded: limits.loadedRows,
       onReady: (lane) => this.#dispatch(lane),
     });
+    store.lanes.onRows((rows) => this.lanes.add(rows));
     this.#lookups = {
       async ownMessage(account, id) {
         const record = await store.messages.byRemoteId(account, [id]);
@@ -229,6 +230,7 @@ export class Gateway implements OutputEvents {
     await this.#outgoing.stop();
     await this.#intake.stop();
     await this.sessions.stop();
+    this.lanes.stop();
     for (const { bridge, incoming } of this.#bridges.values()) {
       incoming.stop();
       await bridge.close?.();
@@ -264,9 +266,8 @@ export class Gateway implements OutputEvents {
       body,
     } as const;
     if (body.kind === "read") await this.#o.store.lanes.supersede(row, "read", Number.MAX_SAFE_INTEGER);
-    const rows = await this.#o.store.lanes.append([row]);
+    await this.#o.store.lanes.append([row]);
     this.#o.faults.at("outgoing:accepted");
-    this.lanes.add(rows);
   }
 
   /** The account a user's conversation with a contact belongs to; made if domain mode gives one. Throws GatewayError. */
@@ -344,9 +345,8 @@ export class Gateway implements OutputEvents {
   async #deliver(account: AccountRecord, events: readonly Incoming[], cursor: Json | undefined): Promise<void> {
     this.#o.faults.at("incoming:offered");
     const list = await deliveries(account.id, events, this.#lookups);
-    const rows = await this.#o.store.lanes.deliver(account.id, list, cursor === undefined ? {} : { cursor });
+    await this.#o.store.lanes.deliver(account.id, list, cursor === undefined ? {} : { cursor });
     this.#o.faults.at("incoming:committed");
-    this.lanes.add(rows);
   }
 
   #hint(account: AccountRecord, hint: Hint): void {
@@ -410,11 +410,9 @@ export class Gateway implements OutputEvents {
   async #say(bridge: string, user: string, text: string, account = this.accounts.of(bridge, user)[0]): Promise<void> {
     if (account === undefined) return this.#attached(bridge).output.tell(user, text);
     const body = { kind: "notice", text } as const;
-    this.lanes.add(
-      await this.#o.store.lanes.append([
-        { direction: "incoming", account: account.id, peer: gatewayPeer, key: newKey(this.#o.clock.now()), body },
-      ]),
-    );
+    await this.#o.store.lanes.append([
+      { direction: "incoming", account: account.id, peer: gatewayPeer, key: newKey(this.#o.clock.now()), body },
+    ]);
   }
 
   #keepHouse(): void {

@@ -3,7 +3,7 @@
 import type { Logger } from "#bridge";
 import type { Contacts } from "./contacts.ts";
 import type { Faults } from "./faults.ts";
-import { type Lane, type Lanes, laneKey } from "./lanes.ts";
+import type { Lane, Lanes } from "./lanes.ts";
 import {
   type AccountId,
   type Clock,
@@ -15,6 +15,9 @@ import {
   type XmppOutput,
 } from "./ports.ts";
 import { untilTrue } from "./stubborn.ts";
+
+/** Milliseconds before a lane is looked at again after the store failed. */
+const retryAfter = 1_000;
 
 export interface IncomingOptions {
   readonly bridge: string;
@@ -34,7 +37,9 @@ export class IncomingWorker {
   readonly #o: IncomingOptions;
   /** Lanes with something to write, in turn. */
   readonly #turns: Lane[] = [];
-  /** Rows the server said no to before it confirmed them, by key. */
+  /** Rows on the stream that the server has not confirmed, by key. Bounded by the window. */
+  readonly #flying = new Map<string, Lane>();
+  /** Those of them the server said no to. */
   readonly #refused = new Map<string, string>();
   #pumping = false;
   #stopping = false;
@@ -70,6 +75,7 @@ export class IncomingWorker {
     this.#o.faults.at("incoming:taken");
     const { store, clock, log, lanes } = this.#o;
     const refused = rows.filter((row) => this.#refused.has(row.key));
+    const landed = rows.map((row) => this.#land(row)).filter((lane) => lane !== undefined);
     const fine = refused.length === 0 ? rows : rows.filter((row) => !this.#refused.has(row.key));
     const write = async () => {
       await untilTrue(() => store.settleMany(fine.map((row) => row.id)), clock, log);
@@ -79,34 +85,37 @@ export class IncomingWorker {
         await untilTrue(() => store.settle({ id: row.id, state: "failed", error }), clock, log);
       }
       this.#o.faults.at("incoming:settled");
-      for (const row of rows) {
-        const lane = lanes.find(row);
-        if (lane) lanes.finished(lane);
-      }
+      for (const lane of landed) lanes.finished(lane);
     };
     write().catch((error: unknown) => log.error({ err: error }, "delivered rows could not be marked"));
   }
 
   /** The stream broke before the server confirmed these rows: they go first, with the same ids. */
   lost(rows: readonly IncomingRow[]): void {
-    const byLane = new Map<string, IncomingRow[]>();
+    const byLane = new Map<Lane, IncomingRow[]>();
     for (const row of rows) {
-      const key = laneKey(row);
-      const list = byLane.get(key);
+      const lane = this.#land(row);
+      this.#refused.delete(row.key);
+      if (lane === undefined) continue;
+      const list = byLane.get(lane);
       if (list) list.push(row);
-      else byLane.set(key, [row]);
+      else byLane.set(lane, [row]);
     }
-    for (const list of byLane.values()) {
-      const lane = list[0] && this.#o.lanes.find(list[0]);
-      if (lane) this.#o.lanes.restore(lane, list);
-    }
+    for (const [lane, list] of byLane) this.#o.lanes.restore(lane, list);
   }
 
   /** The user's server sent an error for a row's stanza. */
   refused(key: string, reason: string): void {
-    // Bounded: only rows in the window can be refused before their barrier, and the window is small.
-    if (this.#refused.size < 1_000) this.#refused.set(key, reason);
+    if (!this.#flying.has(key)) return;
+    this.#refused.set(key, reason);
     this.#o.log.warn({ key, reason }, "the user's server refused a message");
+  }
+
+  /** The row is off the stream, one way or the other. */
+  #land(row: IncomingRow): Lane | undefined {
+    const lane = this.#flying.get(row.key);
+    this.#flying.delete(row.key);
+    return lane;
   }
 
   async #pump(): Promise<void> {
@@ -119,7 +128,18 @@ export class IncomingWorker {
         lanes.idle(lane);
         continue;
       }
-      const item = await this.#item(row);
+      let item: OutputItem | undefined;
+      try {
+        item = await this.#item(row);
+      } catch (error) {
+        // Only the store can fail here: the lane waits a little, the others go on.
+        this.#o.log.error({ err: error, account: row.account }, "an incoming lane waits");
+        this.#o.clock.setTimeout(() => {
+          this.#turns.push(lane);
+          this.pump();
+        }, retryAfter);
+        continue;
+      }
       if (!output.writable) {
         this.#turns.unshift(lane);
         return;
@@ -139,9 +159,11 @@ export class IncomingWorker {
 
   #write(lane: Lane, row: IncomingRow, item: OutputItem): void {
     try {
+      this.#flying.set(row.key, lane);
       this.#o.output.write(item);
       this.#o.faults.at("incoming:written");
     } catch (error) {
+      this.#flying.delete(row.key);
       if (this.#o.output.writable) {
         // Not the link: this very row can not be written. It must not block those behind it.
         this.#o.log.error({ err: error, key: row.key }, "a message could not be written");

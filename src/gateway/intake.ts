@@ -62,8 +62,7 @@ export class IntakeWorker {
       if (row === undefined) return;
       for (const next of lane.rows.slice(0, ahead) as IntakeRow[]) this.#openAhead(next);
       await this.#handle(row);
-      lanes.take(lane);
-      lanes.finished(lane);
+      if (lanes.take(lane)) lanes.finished(lane);
     }
   }
 
@@ -101,14 +100,14 @@ export class IntakeWorker {
   }
 
   async #commit(row: IntakeRow, events: readonly Incoming[]): Promise<void> {
-    const { store, lanes, lookups, clock, log } = this.#o;
+    const { store, lookups, clock, log } = this.#o;
     const list = await deliveries(row.account, events, lookups);
     const settle = { id: row.id, state: "done" } as const;
-    lanes.add(await untilTrue(() => store.deliver(row.account, list, { settle }), clock, log));
+    await untilTrue(() => store.deliver(row.account, list, { settle }), clock, log);
   }
 
   async #giveUp(row: IntakeRow, error: unknown): Promise<void> {
-    const { store, lanes, clock, log } = this.#o;
+    const { store, clock, log } = this.#o;
     const text = `A message arrived that could not be opened (${error instanceof Error ? error.message : String(error)}). It is kept for a week; tell your operator the number ${row.id}.`;
     const notes = [
       {
@@ -119,8 +118,6 @@ export class IntakeWorker {
         body: { kind: "notice", text },
       },
     ] as const;
-    lanes.add(
-      await untilTrue(() => store.settle({ id: row.id, state: "failed", error: String(error), notes }), clock, log),
-    );
+    await untilTrue(() => store.settle({ id: row.id, state: "failed", error: String(error), notes }), clock, log);
   }
 }

@@ -1,10 +1,12 @@
 // The lanes in memory: what is loaded of each ordered durable queue. The database holds all rows; memory holds the heads,
 // at most `maxLoaded` rows in all, so that 100,000 waiting rows cost no more than 2,000.
 import type { Logger } from "#bridge";
-import type { Clock, LaneHead, LaneRow, LaneStore } from "./ports.ts";
+import type { Clock, LaneHead, LaneRow, LaneStore, TimerHandle } from "./ports.ts";
 
 /** Rows loaded for one lane at a time. */
 const pageSize = 32;
+/** While memory is full, a lane that has not moved for this long gives up its rows to those that could. */
+const patience = 500;
 
 /** One conversation in one direction. Owned by `Lanes`; workers keep what they need to know in the fields below. */
 export interface Lane {
@@ -21,6 +23,8 @@ export interface Lane {
   grew: boolean;
   /** Rows taken out and not finished. */
   taken: number;
+  /** When its first row changed last. */
+  movedAt: number;
   /** A worker is on it, or it stands in a worker's queue. */
   busy: boolean;
 }
@@ -45,7 +49,11 @@ export class Lanes {
   readonly #lanes = new Map<string, Lane>();
   /** Lanes that want a page while memory is full. */
   readonly #hungry = new Set<Lane>();
+  /** Rows in memory, and places kept for pages that are being read. */
   #loaded = 0;
+  #started = false;
+  #stopped = false;
+  #sharing: TimerHandle | undefined;
 
   constructor(options: LanesOptions) {
     this.#store = options.store;
@@ -67,16 +75,25 @@ export class Lanes {
   /** Learn from the database which lanes wait. */
   async start(): Promise<void> {
     for (const head of await this.#store.heads()) {
-      const lane = this.#open(head, 0);
-      lane.more = true;
+      const lane = this.find(head) ?? this.#open(head, 0);
+      lane.more ||= lane.loadedTo === 0;
       this.#onReady(lane);
     }
+    this.#started = true;
+  }
+
+  /** Reads nothing more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#clock.clearTimeout(this.#sharing);
   }
 
   /** Rows that were just committed, in the order of their ids. */
   add(rows: readonly LaneRow[]): void {
     for (const row of rows) {
-      const lane = this.#lanes.get(laneKey(row)) ?? this.#open(row, row.id - 1);
+      // Before the start nobody knows whether older rows wait in front of this one.
+      const lane = this.find(row) ?? this.#open(row, this.#started ? row.id - 1 : 0);
+      if (lane.loadedTo === 0) lane.more = true;
       if (lane.loading) lane.grew = true;
       else if (!lane.more && this.#loaded < this.#maxLoaded) this.#push(lane, row);
       else lane.more = true;
@@ -101,6 +118,7 @@ export class Lanes {
     if (row === undefined) return undefined;
     lane.rows.shift();
     lane.taken++;
+    lane.movedAt = this.#clock.now();
     return row;
   }
 
@@ -113,8 +131,10 @@ export class Lanes {
 
   /** Rows that were taken and must be handled again, in order, before all others of the lane. */
   restore(lane: Lane, rows: readonly LaneRow[]): void {
-    lane.rows.unshift(...rows);
     lane.taken -= rows.length;
+    if (this.find(lane.head) !== lane) return this.#release(rows.length);
+    lane.rows.unshift(...rows);
+    lane.movedAt = this.#clock.now();
     this.#onReady(lane);
   }
 
@@ -157,6 +177,7 @@ export class Lanes {
       loading: false,
       grew: false,
       taken: 0,
+      movedAt: this.#clock.now(),
       busy: false,
     };
     this.#lanes.set(lane.key, lane);
@@ -170,23 +191,31 @@ export class Lanes {
   }
 
   #load(lane: Lane): void {
-    if (lane.loading) return;
-    if (this.#loaded >= this.#maxLoaded) {
+    if (lane.loading || this.#stopped) return;
+    const room = Math.min(pageSize, this.#maxLoaded - this.#loaded);
+    if (room <= 0) {
       this.#hungry.add(lane);
+      this.#sharing ??= this.#clock.setTimeout(() => this.#share(), patience / 2);
       return;
     }
     lane.loading = true;
     lane.grew = false;
-    this.#store.page(lane.head, lane.loadedTo, pageSize).then(
+    this.#loaded += room;
+    this.#store.page(lane.head, lane.loadedTo, room).then(
       (rows) => {
         lane.loading = false;
-        lane.more = rows.length === pageSize || lane.grew;
-        for (const row of rows) this.#push(lane, row);
+        if (this.find(lane.head) !== lane) return this.#release(room);
+        lane.more = rows.length === room || lane.grew;
+        lane.movedAt = this.#clock.now();
+        lane.rows.push(...rows);
+        lane.loadedTo = rows.at(-1)?.id ?? lane.loadedTo;
+        this.#release(room - rows.length);
         if (rows.length > 0 || lane.more) this.#onReady(lane);
         else this.#closeIfIdle(lane);
       },
       (error: unknown) => {
         lane.loading = false;
+        this.#release(room);
         this.#log.error({ err: error, account: lane.head.account }, "a lane could not be read");
         this.#clock.setTimeout(() => this.#onReady(lane), 1_000);
       },
@@ -195,12 +224,33 @@ export class Lanes {
 
   #release(count: number): void {
     this.#loaded -= count;
+    // Pages of a row or two would cost more than they bring: the timer of `#share` sees to the rest.
+    if (this.#maxLoaded - this.#loaded >= Math.min(pageSize, this.#maxLoaded / 2)) this.#feed();
+  }
+
+  #feed(): void {
     while (this.#hungry.size > 0 && this.#loaded < this.#maxLoaded) {
       const [lane] = this.#hungry;
       if (lane === undefined) return;
       this.#hungry.delete(lane);
       this.#load(lane);
     }
+  }
+
+  /** Memory was full: rows behind a head that does not move make room. They are in the database. */
+  #share(): void {
+    this.#sharing = undefined;
+    const still = this.#clock.now() - patience;
+    for (const lane of this.#lanes.values()) {
+      const [head, ...behind] = lane.rows;
+      if (head === undefined || behind.length === 0 || lane.loading || lane.movedAt > still) continue;
+      lane.rows.length = 1;
+      lane.loadedTo = head.id;
+      lane.more = true;
+      this.#loaded -= behind.length;
+    }
+    this.#feed();
+    if (this.#hungry.size > 0) this.#sharing ??= this.#clock.setTimeout(() => this.#share(), patience / 2);
   }
 
   #closeIfIdle(lane: Lane): void {

@@ -144,14 +144,14 @@ export class OutgoingWorker {
       const wait = row.notBefore - clock.now();
       const verdict = wait > 0 ? "wait" : await this.#handle(row);
       if (verdict === "next") {
-        lanes.take(lane);
-        lanes.finished(lane);
+        if (lanes.take(lane)) lanes.finished(lane);
         continue;
       }
       const again = Math.max(row.notBefore - clock.now(), 0);
       lanes.unload(lane);
       lane.busy = false;
-      if (verdict === "park") this.#park(lane);
+      // A session may have come back meanwhile: `onReady` parks the lane only if not.
+      if (verdict === "park") this.onReady(lane);
       else clock.setTimeout(() => this.onReady(lane), again);
       return;
     }
@@ -214,7 +214,7 @@ export class OutgoingWorker {
     edit: MessageRef | undefined,
   ): Promise<Sent> {
     if (edit && session.edit) return withDeadline(session.edit(edit, message), this.#o.clock);
-    if (session.prepare && row.state === "queued") {
+    if (session.prepare && (row.state === "queued" || row.prepared === undefined)) {
       const prepared: Json = row.prepared ?? (await session.prepare(message));
       await this.#o.store.begin(row.id, prepared);
       row.prepared = prepared;
@@ -295,8 +295,8 @@ export class OutgoingWorker {
     }
     row.attempts++;
     row.notBefore = clock.now() + (known?.retryAfter ?? retryDelay(row.attempts));
-    // A frozen message whose fate is unknown stays `sent`: the bridge looks before it sends it again.
-    if (known && !known.uncertain) row.state = "queued";
+    // A message whose fate is unknown is `sent`: the bridge looks before it sends it again.
+    row.state = known && !known.uncertain ? "queued" : "sent";
     log.info({ account: row.account, key: row.key, attempts: row.attempts, err: error }, "message waits");
     await this.#settle({ id: row.id, state: row.state, attempts: row.attempts, notBefore: row.notBefore, error: text });
     if (known?.kind !== "login-required") return "wait";
@@ -331,9 +331,8 @@ export class OutgoingWorker {
 
   /** The network has answered: this must be written down, however long the disk refuses. */
   async #settle(settlement: Settlement): Promise<void> {
-    const notes = await untilTrue(() => this.#o.store.settle(settlement), this.#o.clock, this.#o.log);
+    await untilTrue(() => this.#o.store.settle(settlement), this.#o.clock, this.#o.log);
     this.#o.faults.at("outgoing:settled");
-    this.#o.lanes.add(notes);
   }
 }
 

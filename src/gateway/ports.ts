@@ -190,6 +190,11 @@ export interface LaneHead {
  * when nothing was written. Methods called in the same turn of the event loop share one commit.
  */
 export interface LaneStore {
+  /**
+   * Who hears of new rows: in the order of their ids, once they are on disk, and before any promise of their commit
+   * resolves. `page` shows no row earlier than that.
+   */
+  onRows(listener: (rows: readonly LaneRow[]) => void): void;
   append(rows: readonly NewRow[]): Promise<LaneRow[]>;
   /** Events and cursor in one commit. Returns the rows that were new. `settle` ends the intake row they came from. */
   deliver(

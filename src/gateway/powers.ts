@@ -34,10 +34,13 @@ export function createPowers(gateway: Gateway, { store, clock, log, loginAttempt
     try {
       const steps = bridge.login({ options, log, signal: abort.signal });
       const signedIn = yield* signInWith(steps, () => attempt(user));
+      const first = gateway.accounts.of(name, user).length === 0;
       const account = await gateway.accounts.signIn(name, user, signedIn.self, signedIn.credentials);
       // A session with the old credentials may be there.
       await gateway.sessions.end(account.id);
       gateway.sessions.start(account);
+      // XEP-0100 section 4.1.1: the gateway asks to be in the roster, where its presence shows how the account is.
+      if (first) await gateway.invite(name, user);
       return account;
     } finally {
       abort.abort();
@@ -64,7 +67,8 @@ export function createPowers(gateway: Gateway, { store, clock, log, loginAttempt
       const account = await gateway.accountFor(bridge, user, id);
       const last = await store.messages.lastIncoming(account.id, peerKey({ kind: "contact", id }));
       const raw = last && (await store.lanes.rawOf(account.id, last.xmppId));
-      return raw && (await gateway.bridgeOf(bridge).bridge.fullText?.(raw));
+      const { bridge: adapter, options } = gateway.bridgeOf(bridge);
+      return raw && (await adapter.fullText?.(raw, options));
     },
     async waiting(account) {
       const lanes = [...gateway.lanes.lanes];

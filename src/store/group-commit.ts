@@ -1,5 +1,6 @@
-// Group commit: writes that arrive in the same turn of the event loop share one transaction and so one fsync. While a
-// commit blocks, the next group gathers in the socket buffers, so groups grow with the load by themselves.
+// Group commit: writes that arrive in the same turn of the event loop share one transaction, and transactions that are
+// committed while the disk is busy share one fsync. The fsync runs outside of the event loop, so a slow disk makes groups
+// larger and delays nobody who does not wait for it (docs/decisions/0002-fsync-outside-the-event-loop.md).
 import type { DatabaseSync } from "node:sqlite";
 import { StoreError } from "../gateway/ports.ts";
 
@@ -7,36 +8,57 @@ interface Pending {
   run(): unknown;
   resolve(value: never): void;
   reject(error: unknown): void;
+  stored?: ((result: never) => void) | undefined;
+  result?: unknown;
+}
+
+export type CommitPoint = "before" | "after" | "synced";
+
+export interface GroupCommitOptions {
+  readonly db: DatabaseSync;
+  /** Resolves when everything committed before the call is on disk. A rejection is fatal: see `onBroken`. */
+  readonly sync: () => Promise<void>;
+  /** Called around each COMMIT and after each fsync: a place for fault injection. */
+  readonly onPoint: (point: CommitPoint) => void;
+  /**
+   * The disk did not take what SQLite believes to be stored. What an fsync reports once it does not report again, so the
+   * process must end and start over from what is really there.
+   */
+  readonly onBroken: (error: StoreError) => void;
 }
 
 export class GroupCommit {
-  readonly #db: DatabaseSync;
-  readonly #onCommit: (point: "before" | "after") => void;
+  readonly #o: GroupCommitOptions;
   #pending: Pending[] = [];
   #scheduled = false;
+  /** Committed, not known to be on disk. */
+  #unsynced: Pending[] = [];
+  #syncing: Promise<void> | undefined;
+  #broken: StoreError | undefined;
 
-  /** `onCommit` is called around each COMMIT: a place for fault injection. */
-  constructor(db: DatabaseSync, onCommit: (point: "before" | "after") => void = () => {}) {
-    this.#db = db;
-    this.#onCommit = onCommit;
+  constructor(options: GroupCommitOptions) {
+    this.#o = options;
   }
 
   /**
-   * Run `write` inside the next transaction; resolves with its result after the commit is on disk. `write` runs
-   * synchronously and may run twice: alone again, when another write of its group failed.
+   * Run `write` inside the next transaction; resolves with its result when the commit is on disk. `write` runs
+   * synchronously and may run twice: alone again, when another write of its group failed. Rejects with StoreError.
+   * `stored` hears the result in the same moment, before anybody who waits for a promise of this commit goes on.
    */
-  run<T>(write: () => T): Promise<T> {
+  run<T>(write: () => T, stored?: (result: T) => void): Promise<T> {
+    if (this.#broken) return Promise.reject(this.#broken);
     return new Promise<T>((resolve, reject) => {
-      this.#pending.push({ run: write, resolve, reject });
+      this.#pending.push({ run: write, resolve, reject, stored });
       if (this.#scheduled) return;
       this.#scheduled = true;
       setImmediate(() => this.#flush());
     });
   }
 
-  /** Commit what waits, now. */
-  flush(): void {
-    if (this.#pending.length > 0) this.#flush();
+  /** Commits what waits; resolves when everything is on disk. */
+  async drain(): Promise<void> {
+    this.#flush();
+    while (this.#syncing) await this.#syncing;
   }
 
   #flush(): void {
@@ -56,19 +78,41 @@ export class GroupCommit {
     if (error !== undefined) one.reject(error);
   }
 
-  /** Resolves every write of the group, or returns the error with nothing written. */
+  /** Commits the group and lets it wait for the disk, or returns the error with nothing written. */
   #commit(group: readonly Pending[]): StoreError | undefined {
+    const { db, onPoint } = this.#o;
     try {
-      this.#db.exec("BEGIN IMMEDIATE");
-      const results = group.map((one) => one.run());
-      this.#onCommit("before");
-      this.#db.exec("COMMIT");
-      this.#onCommit("after");
-      group.forEach((one, index) => one.resolve(results[index] as never));
-      return undefined;
+      db.exec("BEGIN IMMEDIATE");
+      for (const one of group) one.result = one.run();
+      onPoint("before");
+      db.exec("COMMIT");
     } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      if (db.isTransaction) db.exec("ROLLBACK");
       return toStoreError(error);
+    }
+    onPoint("after");
+    this.#unsynced.push(...group);
+    this.#syncing ??= this.#sync().finally(() => {
+      this.#syncing = undefined;
+    });
+    return undefined;
+  }
+
+  async #sync(): Promise<void> {
+    while (this.#unsynced.length > 0) {
+      const group = this.#unsynced;
+      this.#unsynced = [];
+      try {
+        await this.#o.sync();
+      } catch (cause) {
+        this.#broken = new StoreError("broken", "the disk did not store what was written to it", cause);
+        for (const one of [...group, ...this.#unsynced]) one.reject(this.#broken);
+        this.#unsynced = [];
+        return this.#o.onBroken(this.#broken);
+      }
+      this.#o.onPoint("synced");
+      for (const one of group) one.resolve(one.result as never);
+      for (const one of group) one.stored?.(one.result as never);
     }
   }
 }
@@ -80,6 +124,7 @@ export function toStoreError(error: unknown): StoreError {
   const text = error instanceof Error ? error.message : String(error);
   const primary = code & 0xff;
   if (primary === 13) return new StoreError("full", "the disk that holds the database is full", error);
-  if (primary === 5 || primary === 6) return new StoreError("busy", "another program holds the database locked", error);
+  if (primary === 5 || primary === 6)
+    return new StoreError("busy", "another program holds the database locked", error);
   return new StoreError("broken", `the database refused a write: ${text}`, error);
 }

@@ -22,6 +22,13 @@ export function laneStore(context: StoreContext): LaneStore {
   const q = queries(context);
   // This process is the only writer, so it numbers the rows itself: the order within a group commit is then ours.
   let lastId = q.lastId.get()?.id ?? 0;
+  // Rows are shown to the lanes by `announce` alone: a page that held them earlier would hand them over twice.
+  let announcedTo = lastId;
+  let listener: (rows: readonly LaneRow[]) => void = () => {};
+  const announce = (rows: readonly LaneRow[]): void => {
+    announcedTo = rows.at(-1)?.id ?? announcedTo;
+    if (rows.length > 0) listener(rows);
+  };
 
   const insert = (row: NewRow): LaneRow => {
     const id = ++lastId;
@@ -46,9 +53,14 @@ export function laneStore(context: StoreContext): LaneStore {
     return q.remember.run(recordArgs(record, original, clock.now())) > 0;
   };
 
+  /** False: the account was removed meanwhile, and its data must not come back (security.md S-09). */
+  const exists = (account: number): boolean => q.account.get({ account }) !== undefined;
+
   const settle = (s: Settlement): LaneRow[] => {
-    if (isFinal(s.state)) q.finish.run({ id: s.id, state: states.indexOf(s.state), error: s.error ?? null });
-    else {
+    if (isFinal(s.state)) {
+      const gone = q.finish.run({ id: s.id, state: states.indexOf(s.state), error: s.error ?? null }) === 0;
+      if (gone) return [];
+    } else {
       const attempts = s.attempts ?? 0;
       q.defer.run({
         id: s.id,
@@ -70,6 +82,7 @@ export function laneStore(context: StoreContext): LaneStore {
     ended: Settlement | undefined,
   ) => {
     const rows: LaneRow[] = [];
+    if (!exists(account)) return rows;
     for (const { row, record, raw } of deliveries) {
       if (record && !remember(record, ended?.id ?? null)) continue;
       const inserted = insert(row);
@@ -82,22 +95,25 @@ export function laneStore(context: StoreContext): LaneStore {
   };
 
   return {
+    onRows(listen) {
+      listener = listen;
+    },
     append: async (rows) => {
       admit();
-      return commits.run(() => rows.map(insert));
+      return commits.run(() => rows.filter((row) => exists(row.account)).map(insert), announce);
     },
     async deliver(account, deliveries, options = {}) {
       // What ends a stored row frees more than it takes.
       if (options.settle === undefined) admit();
-      return commits.run(() => deliver(account, deliveries, options.cursor, options.settle));
+      return commits.run(() => deliver(account, deliveries, options.cursor, options.settle), announce);
     },
     begin: (id, prepared) => commits.run(() => void q.begin.run({ id, prepared: JSON.stringify(prepared) })),
-    settle: (settlement) => commits.run(() => settle(settlement)),
+    settle: (settlement) => commits.run(() => settle(settlement), announce),
     settleMany: (ids) =>
       commits.run(() => {
         for (const id of ids) q.finish.run({ id, state: states.indexOf("done"), error: null });
       }),
-    page: async (head, after, limit) => q.page.all({ ...headArgs(head), after, limit }).map(toRow),
+    page: async (head, after, limit) => q.page.all({ ...headArgs(head), after, until: announcedTo, limit }).map(toRow),
     heads: async () =>
       q.heads.all().map((row) => ({ account: row.account, direction: direction(row.direction), peer: row.peer })),
     async counts() {
@@ -135,6 +151,7 @@ function queries({ db, build }: StoreContext) {
       db,
       build.selectFrom("lane_rows").select((e) => e.fn.max("id").as("id")),
     ),
+    account: statement(db, build.selectFrom("accounts").select("id").where("id", "=", account)),
     insertRow: statement(
       db,
       build.insertInto("lane_rows").values({
@@ -222,7 +239,14 @@ function queries({ db, build }: StoreContext) {
         .set({ cursor: param<string>("cursor") })
         .where("id", "=", account),
     ),
-    page: statement(db, ofLane.where("id", ">", param<number>("after")).orderBy("id").limit(param<number>("limit"))),
+    page: statement(
+      db,
+      ofLane
+        .where("id", ">", param<number>("after"))
+        .where("id", "<=", param<number>("until"))
+        .orderBy("id")
+        .limit(param<number>("limit")),
+    ),
     queued: statement(db, ofLane.where("state", "=", 0).where("id", "<", param<number>("before"))),
     heads: statement(db, waiting.select(["account", "direction", "peer"]).distinct()),
     counts: statement(db, waiting.select(["direction", (e) => e.fn.countAll<number>().as("n")]).groupBy("direction")),
@@ -250,7 +274,7 @@ function queries({ db, build }: StoreContext) {
       db,
       build.deleteFrom("lane_rows").where("state", ">=", 2).where("created_at", "<", param<number>("before")),
     ),
-    // Bytes that are not parsed yet stay, however old.
+    // Bytes that are not parsed yet stay, however old, and so do the marks by which they are known.
     pruneRaw: statement(
       db,
       build
@@ -260,7 +284,17 @@ function queries({ db, build }: StoreContext) {
     ),
     pruneMarks: statement(
       db,
-      build.deleteFrom("message_ids").where("kind", "=", "original").where("seen_at", "<", param<number>("before")),
+      build
+        .deleteFrom("message_ids")
+        .where("kind", "=", "original")
+        .where("seen_at", "<", param<number>("before"))
+        .where((e) =>
+          e.not(
+            e.exists(
+              e.selectFrom("lane_rows").select("id").whereRef("key", "=", "message_ids.xmpp_id").where("state", "<", 2),
+            ),
+          ),
+        ),
     ),
   };
 }

@@ -7,12 +7,13 @@ import { Migrator } from "kysely/migration";
 import { type Clock, type Store, StoreError } from "../gateway/ports.ts";
 import { accountStore } from "./accounts.ts";
 import { contactStore } from "./contacts.ts";
-import { GroupCommit } from "./group-commit.ts";
+import { type CommitPoint, GroupCommit } from "./group-commit.ts";
 import { laneStore } from "./lanes.ts";
 import { messageStore } from "./messages.ts";
 import { migrations } from "./migrations/index.ts";
 import type { Vault } from "./secrets.ts";
 import type { Tables } from "./tables.ts";
+import { openWalSync } from "./wal-sync.ts";
 
 /** What every query file gets. */
 export interface StoreContext {
@@ -31,8 +32,10 @@ export interface SqliteOptions {
   readonly path: string;
   readonly clock: Clock;
   readonly vault: Vault;
-  /** Called around each COMMIT. */
-  readonly onCommit?: (point: "before" | "after") => void;
+  /** Called around each COMMIT and after each fsync. */
+  readonly onCommit?: (point: CommitPoint) => void;
+  /** The disk lost a write: end the process. */
+  readonly onBroken?: (error: StoreError) => void;
   /** False while there is too little disk for anything new. */
   readonly writable?: () => boolean;
 }
@@ -42,16 +45,24 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   const lock = options.path === ":memory:" ? undefined : lockDatabase(options.path);
   try {
     const db = new DatabaseSync(options.path);
-    // FULL: in WAL mode NORMAL would not fsync a commit (https://sqlite.org/pragma.html#pragma_synchronous).
-    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;
-      PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864`);
+    // NORMAL leaves the fsync of a commit to us: GroupCommit does it outside of the event loop, before anybody is told
+    // that something is stored. Everything else (checkpoints, a restarted log) SQLite syncs as with FULL.
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;
+      PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;
+      PRAGMA wal_autocheckpoint = 4000`);
     if (options.path !== ":memory:") chmodSync(options.path, 0o600);
     const build = new Kysely<Tables>({ dialect: new SqliteDialect({ database: forKysely(db) }) });
     await migrate(build);
+    const wal = options.path === ":memory:" ? undefined : walOf(db, options.path);
     const context: StoreContext = {
       db,
       build,
-      commits: new GroupCommit(db, options.onCommit),
+      commits: new GroupCommit({
+        db,
+        sync: async () => wal?.sync(),
+        onPoint: options.onCommit ?? (() => {}),
+        onBroken: options.onBroken ?? (() => {}),
+      }),
       clock: options.clock,
       vault: options.vault,
       admit() {
@@ -65,7 +76,8 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       lanes: laneStore(context),
       messages: messageStore(context),
       async close() {
-        context.commits.flush();
+        await context.commits.drain();
+        wal?.close();
         await build.destroy();
         lock?.close();
       },
@@ -74,6 +86,12 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     lock?.close();
     throw error;
   }
+}
+
+/** The log exists only after a write: a fresh database was just migrated, an old one may have been closed cleanly. */
+function walOf(db: DatabaseSync, path: string) {
+  db.exec(`PRAGMA user_version = ${programId}`);
+  return openWalSync(path);
 }
 
 /**
@@ -95,6 +113,9 @@ function lockDatabase(path: string): DatabaseSync {
     );
   }
 }
+
+/** Marks the file as ours in tools that look at it. */
+const programId = 1;
 
 async function migrate(build: Kysely<Tables>): Promise<void> {
   const migrator = new Migrator({ db: build, provider: { getMigrations: async () => migrations } });

@@ -37,8 +37,8 @@ export class Roster {
     const jid = this.#o.addresses.speaker(contact);
     if (this.#o.privileges.roster && (await this.#write(user, jid, name))) return;
     const client = this.#o.onlineResource(user);
-    if (client && (await this.#knowsExchange(client))) return void this.#suggest(client, jid, name);
-    await this.introduce(user, contact, name);
+    if (client && (await this.#knowsExchange(client))) this.#suggest(client, jid, name);
+    else await this.introduce(user, contact, name);
   }
 
   /** XEP-0356 section 4.2. False when the server did not do it. */

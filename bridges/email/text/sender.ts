@@ -1,6 +1,5 @@
 // Who wrote a mail, as far as its header can be believed, and what about it deserves a word (E02, E03, email.md 39).
 import { domainToUnicode } from "node:url";
-import nodemailerParser from "nodemailer/lib/addressparser";
 import { addressId, cleanName, displayAddress, looksAlike, namesAnotherAddress, parseAddress } from "../addressing.ts";
 import { cleanLabel, hiddenDirection } from "./characters.ts";
 import { all, first, type Head, type NamedAddress, parseAddressField } from "./head.ts";
@@ -34,7 +33,7 @@ export function readSender(head: Head, mailFrom: string | undefined): Sender {
   if (author === undefined || address === undefined || id === undefined) {
     return fallback(mailFrom, [`The sender's address could not be read: ${cleanLabel(field, 120)}`]);
   }
-  if (!parsersAgree(field, id))
+  if (!hasOneReading(field))
     return unknown([`It cannot be told for certain who sent this mail: ${cleanLabel(field, 120)}`]);
   return {
     id,
@@ -56,11 +55,30 @@ function fallback(mailFrom: string | undefined, warnings: readonly string[]): Se
   return { id, address, name: cleanName(undefined, address), warnings };
 }
 
-/** Reliability finding 9: a second parser must find the same author, and none of its own besides. */
-function parsersAgree(field: string, id: string): boolean {
-  const theirs = nodemailerParser(field.slice(0, 20_000), { flatten: true });
-  const author = theirs.find((entry) => entry.address !== "");
-  return author !== undefined && addressId(author.address) === id;
+/**
+ * Reliability finding 9: parsers disagree on fields that break the grammar, and each server shows another author.
+ * Between commas stands at most one address in angle brackets, and nothing behind it (RFC 5322 section 3.4).
+ */
+function hasOneReading(field: string): boolean {
+  const bare = withoutQuotesAndComments(field.slice(0, 20_000));
+  return bare !== undefined && bare.split(/[,;]/).every((mailbox) => /^[^<>]*(?:<[^<>]*>\s*)?$/.test(mailbox));
+}
+
+/** Undefined when a quote or comment does not end. */
+function withoutQuotesAndComments(field: string): string | undefined {
+  let bare = "";
+  let depth = 0;
+  let quoted = false;
+  for (let at = 0; at < field.length; at += 1) {
+    const character = field.charAt(at);
+    if (character === "\\" && (quoted || depth > 0)) at += 1;
+    else if (character === '"' && depth === 0) quoted = !quoted;
+    else if (quoted) continue;
+    else if (character === "(") depth += 1;
+    else if (character === ")" && depth > 0) depth -= 1;
+    else if (depth === 0) bare += character;
+  }
+  return quoted || depth > 0 ? undefined : bare;
 }
 
 function distinct(list: readonly NamedAddress[]): string[] {

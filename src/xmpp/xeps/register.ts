@@ -73,7 +73,7 @@ async function form(request: IqRequest, options: RegisterOptions): Promise<Eleme
 }
 
 async function submit(request: IqRequest, options: RegisterOptions): Promise<Element | undefined> {
-  const { gateway, bridge } = options;
+  const { gateway } = options;
   const user = request.from.bare;
   if (child(request.payload, "remove")) return remove(user, options);
   const id = randomUUID();

@@ -24,5 +24,5 @@ USER node
 VOLUME /data
 # The process exits when it cannot go on, and reconnects by itself when the XMPP server is away: nothing to probe here.
 HEALTHCHECK NONE
-ENTRYPOINT ["node", "--max-semi-space-size=2", "dist/src/cli.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "dist/src/cli.js"]
 CMD ["run", "--config", "/config/viaduct.yaml"]

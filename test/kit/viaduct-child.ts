@@ -1,6 +1,7 @@
 // Starts viaduct-process.ts and talks to it.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export interface Stats {
@@ -31,6 +32,8 @@ export interface ChildOptions {
   readonly crash?: string;
   readonly log?: "debug" | "info" | "warn" | "error";
   readonly execArgv?: readonly string[];
+  /** A folder of `builtFolder`: run that instead of the sources. Default: VIADUCT_BUILT. */
+  readonly built?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -41,10 +44,14 @@ process.on("exit", () => {
 
 /** Resolves when it accepts; rejects with its output when it ends before that. */
 export async function startChild(options: ChildOptions): Promise<ViaductChild> {
-  const path = fileURLToPath(new URL("./viaduct-process.ts", import.meta.url));
+  const built = options.built ?? process.env.VIADUCT_BUILT;
+  const path = built
+    ? join(built, "test/kit/viaduct-process.js")
+    : fileURLToPath(new URL("./viaduct-process.ts", import.meta.url));
   const child = fork(path, [options.config, options.bridges ?? "email"], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
-    execArgv: [...(options.execArgv ?? [])],
+    // As the command starts itself (src/cli.ts).
+    execArgv: ["--max-semi-space-size=8", ...(options.execArgv ?? [])],
     env: {
       ...process.env,
       ...options.env,

@@ -1,25 +1,17 @@
-// Viaduct as a process of its own, for what only a process can show: CPU, memory, and death. Started by viaduct-child.ts.
-// `VIADUCT_BUILT=1` runs what the package ships (dist), which starts faster and holds no compiler; `VIADUCT_BUILT=FOLDER`
-// runs another build of the same shape.
-import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+// Viaduct as a process of its own, for what only a process can show: CPU, memory, and death. Started by viaduct-child.ts,
+// from the sources or from a build (built.ts), which starts faster and holds no compiler.
 import type { AnyBridge } from "#bridge";
 import { createEchoBridge } from "../../bench/echo.ts";
+import { loadConfig } from "../../src/config.ts";
+import { formatProblems } from "../../src/config-problems.ts";
 import type { Faults } from "../../src/gateway/faults.ts";
 import type { LaneStore, Store } from "../../src/gateway/ports.ts";
-import type { LogLevel } from "../../src/log.ts";
+import { loadBridges } from "../../src/load-bridges.ts";
+import { createLogger, type LogLevel } from "../../src/log.ts";
+import { run } from "../../src/main.ts";
+import { trimMemory } from "../../src/trim-memory.ts";
 
 const [file = "", kind = "email"] = process.argv.slice(2);
-
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const built = process.env.VIADUCT_BUILT === "1" ? join(root, "dist") : process.env.VIADUCT_BUILT;
-const part = (name: string): Promise<unknown> =>
-  import(pathToFileURL(built ? join(built, "src", `${name}.js`) : join(root, "src", `${name}.ts`)).href);
-const { loadConfig } = (await part("config")) as typeof import("../../src/config.ts");
-const { formatProblems } = (await part("config-problems")) as typeof import("../../src/config-problems.ts");
-const { createLogger } = (await part("log")) as typeof import("../../src/log.ts");
-const { run } = (await part("main")) as typeof import("../../src/main.ts");
-const { loadBridges } = (await part("load-bridges")) as typeof import("../../src/load-bridges.ts");
 
 /** `VIADUCT_CRASH=point:3` kills the process the way `kill -9` does when the point is reached for the third time. */
 function crashAt(spec: string | undefined): Faults {
@@ -35,7 +27,7 @@ function crashAt(spec: string | undefined): Faults {
 
 /**
  * `VIADUCT_PLANT`: a bug that the harness of test/faults must catch.
- * - `ack-before-commit`: a delivery or a submission counts as stored before it is.
+ * - `ack-before-commit`: what comes in counts as stored a second before it is.
  * - `new-id`: each process freezes a message whose fate is unknown anew, under another id.
  * - `cursor-apart`: the cursor moves in a transaction of its own, before the mails.
  */
@@ -50,9 +42,9 @@ function plantBug(name: string | undefined): (store: Store) => Store {
     case "ack-before-commit":
       return withLanes((lanes) => ({
         deliver(account, deliveries, options) {
-          // Rows show up in memory a moment later, as they would with a write-behind cache.
           if (options?.settle !== undefined) return lanes.deliver(account, deliveries, options);
-          setTimeout(() => void lanes.deliver(account, deliveries, options), 100);
+          // As a write-behind cache would; the rows are seen at the next start.
+          setTimeout(() => void lanes.deliver(account, deliveries, options), 1_000);
           return Promise.resolve([]);
         },
       }));
@@ -96,10 +88,10 @@ const running = await run(loaded.config, log, {
   wrapStore: plantBug(process.env.VIADUCT_PLANT),
 });
 const startMs = performance.now() - started;
+trimMemory();
 
 process.on("message", (question: string) => {
   if (question === "stats") {
-    if (process.env.VIADUCT_GC && globalThis.gc) globalThis.gc();
     const { user, system } = process.cpuUsage();
     process.send?.({
       cpuMs: (user + system) / 1000,

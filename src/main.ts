@@ -14,6 +14,7 @@ import type { GatewayLogger } from "./log.ts";
 import { createVault, loadKey } from "./store/secrets.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import { type Component, createComponent } from "./xmpp/component.ts";
+import type { LinkLimits } from "./xmpp/link-options.ts";
 
 export interface Running {
   readonly gateway: Gateway;
@@ -29,6 +30,8 @@ export interface Parts {
   readonly faults?: Faults;
   /** Stands between the core and the database: the planted bugs of test/faults. */
   readonly wrapStore?: (store: Store) => Store;
+  /** Deadlines of the component streams. */
+  readonly link?: Partial<LinkLimits>;
 }
 
 /** Starts the gateway. Resolves when it accepts: links connect and accounts sign in afterwards. */
@@ -40,6 +43,8 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
     path: join(config.store.path, "viaduct.db"),
     clock,
     vault: createVault(loadKey(config.store.key)),
+    // The disk's own pace, whatever clock the gateway is given.
+    gather: (commit) => void systemClock.setTimeout(commit, 1),
     onCommit: (point) => faults.at(`commit:${point}`),
     onBroken(error) {
       log.error({ err: error }, "the disk failed: ending, so that the next start sees what is really stored");
@@ -72,6 +77,7 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
       log: log.child({ component: entry.jid }),
       window: config.limits.window,
       maxStanza: config.limits.stanzaSize,
+      ...(parts.link === undefined ? {} : { limits: parts.link }),
     });
     gateway.attach(bridge, entry.options, component.output);
     return component;

@@ -8,6 +8,7 @@ export interface AccountsOptions {
   readonly contacts: ContactStore;
   /** The address a user has in domain mode; undefined without domain mode. */
   readonly domainAddress: (bridge: string, user: string) => RemoteId | undefined;
+  /** Over all bridges. */
   readonly mostPerUser: number;
 }
 
@@ -92,12 +93,9 @@ export class Accounts {
   async signIn(bridge: string, user: string, self: RemoteId, credentials: Json): Promise<AccountRecord> {
     const accounts = this.of(bridge, user);
     const known = accounts.some((account) => account.self === self && account.mode === "account");
-    if (!known && accounts.length >= this.#o.mostPerUser) {
-      throw new GatewayError(
-        "resource-constraint",
-        `You have ${accounts.length} accounts here; sign out of one first.`,
-      );
-    }
+    const count = known ? 0 : [...this.#byId.values()].filter((account) => account.user === user).length;
+    if (count >= this.#o.mostPerUser)
+      throw new GatewayError("resource-constraint", `You have ${count} accounts here; sign out of one first.`);
     return this.#save({ bridge, user, mode: "account", self }, credentials);
   }
 

@@ -36,7 +36,7 @@ export class Contacts {
     if (this.#known.has(key)) return;
     if ((await this.#o.store.get(account, id)) === undefined) {
       await this.#admit(account, user);
-      await this.#o.store.save({ account, id, name: undefined, subscribed: false, introduced: true });
+      await this.#o.store.change(account, id, (stored) => stored ?? fresh(account, id));
     }
     this.#remember(key);
   }
@@ -55,7 +55,7 @@ export class Contacts {
     if (contact) return this.#remember(key);
     // Machines are not people to have in a roster; they are looked at again when a human writes from there.
     if (automatic || this.#introductions.take(user) > 0) return;
-    await this.#o.store.save({ account, id, name, subscribed: false, introduced: true });
+    await this.#o.store.change(account, id, (stored) => stored ?? { ...fresh(account, id), name });
     this.#remember(key);
     this.#o.output
       .introduce(user, id, name)
@@ -67,28 +67,24 @@ export class Contacts {
     const contact = await this.#o.store.get(account, id);
     if (contact?.subscribed) return contact;
     if (contact === undefined) await this.#admit(account, user);
-    const subscribed: ContactRecord = { account, id, name: contact?.name, subscribed: true, introduced: true };
-    await this.#o.store.save(subscribed);
-    return subscribed;
+    return this.#o.store.change(account, id, (stored) => ({ ...(stored ?? fresh(account, id)), subscribed: true }));
   }
 
   /** The user asked for this contact by a command. */
   async add(account: AccountId, user: string, id: RemoteId, name: string | undefined): Promise<void> {
     const contact = await this.#o.store.get(account, id);
     if (contact === undefined) await this.#admit(account, user);
-    await this.#o.store.save({
-      account,
-      id,
-      name: name ?? contact?.name,
-      subscribed: contact?.subscribed ?? false,
-      introduced: true,
-    });
-    await this.#o.output.addToRoster(user, id, name ?? contact?.name);
+    const added = await this.#o.store.change(account, id, (stored = fresh(account, id)) => ({
+      ...stored,
+      name: name ?? stored.name,
+    }));
+    await this.#o.output.addToRoster(user, id, added.name);
   }
 
   async unsubscribe(account: AccountId, id: RemoteId): Promise<void> {
     const contact = await this.#o.store.get(account, id);
-    if (contact?.subscribed) await this.#o.store.save({ ...contact, subscribed: false });
+    if (contact?.subscribed)
+      await this.#o.store.change(account, id, (stored = contact) => ({ ...stored, subscribed: false }));
   }
 
   get(account: AccountId, id: RemoteId): Promise<ContactRecord | undefined> {
@@ -131,5 +127,13 @@ export class Contacts {
     this.#known.add(key);
   }
 }
+
+const fresh = (account: AccountId, id: RemoteId): ContactRecord => ({
+  account,
+  id,
+  name: undefined,
+  subscribed: false,
+  introduced: true,
+});
 
 const knownKey = (account: AccountId, id: RemoteId) => `${account}/${id}`;

@@ -39,7 +39,7 @@ async function one(account: AccountId, event: Incoming, lookups: DeliveryLookups
     throw new RangeError(`an event id has ${event.id.length} characters, ${longestId} is the limit`);
   switch (event.type) {
     case "message":
-      return message(account, event);
+      return message(account, event, await threadOf(account, event, lookups));
     case "original": {
       const body = { kind: "original", id: event.id, about: event.about, sentAt: event.sentAt } as const;
       const row: NewRow = {
@@ -72,8 +72,22 @@ async function one(account: AccountId, event: Incoming, lookups: DeliveryLookups
   }
 }
 
-function message(account: AccountId, event: IncomingMessage): Delivery {
-  const { type, peer, digest = "", context, ...rest } = event;
+/** An answer to a message of the user's own stays in the thread that their client gave it (XEP-0201). */
+async function threadOf(
+  account: AccountId,
+  event: IncomingMessage,
+  lookups: DeliveryLookups,
+): Promise<string | undefined> {
+  for (const id of event.replyTo ?? []) {
+    const parent = await lookups.ownMessage(account, id);
+    if (parent?.thread !== undefined) return parent.thread;
+  }
+  return event.thread;
+}
+
+function message(account: AccountId, event: IncomingMessage, thread: string | undefined): Delivery {
+  const { type, peer, digest = "", context, ...others } = event;
+  const rest = thread === undefined ? others : { ...others, thread };
   const key = derivedKey(String(account), type, event.id, digest);
   const record: MessageRecord = {
     account,
@@ -84,7 +98,7 @@ function message(account: AccountId, event: IncomingMessage): Delivery {
     peer: peerKey(peer),
     fromSelf: event.from === "self",
     sentAt: event.sentAt,
-    thread: event.thread,
+    thread,
     context,
     sender: undefined,
   };

@@ -161,6 +161,7 @@ export class Gateway implements OutputEvents {
     this.dialogs = new Dialogs(clock, limits.dialogsPerUser);
     this.presence = new PresenceBook({
       clock,
+      log,
       output: (bridge) => this.#bridges.get(bridge)?.output,
       contacts: (bridge) => this.#bridges.get(bridge)?.contacts,
       stateOf: (account) => this.sessions.stateOf(account),
@@ -270,6 +271,12 @@ export class Gateway implements OutputEvents {
     this.#o.faults.at("outgoing:accepted");
   }
 
+  /** A line that a user writes to the gateway itself. Throws GatewayError when they come too fast. */
+  async hear(bridge: string, user: string, text: string): Promise<void> {
+    this.#slow(user);
+    await this.chat.hear(bridge, user, text);
+  }
+
   /** The account a user's conversation with a contact belongs to; made if domain mode gives one. Throws GatewayError. */
   async accountFor(bridge: string, user: string, contact: RemoteId): Promise<AccountRecord> {
     const account = (await this.accounts.forContact(bridge, user, contact)) ?? (await this.enrol(bridge, user));
@@ -357,11 +364,13 @@ export class Gateway implements OutputEvents {
     this.#o.log.info({ account: account.id, state }, "session state");
     if (state === "login-required" && this.presence.stateOf(account.id) !== state) {
       const why = detail ? ` (${detail})` : "";
-      void this.#say(
+      this.#say(
         account.bridge,
         account.user,
         `${account.self} needs you to sign in again${why}. Send "login". Messages wait until then.`,
         account,
+      ).catch((error: unknown) =>
+        this.#o.log.error({ err: error, account: account.id }, "the user could not be told to sign in"),
       );
     }
     this.presence.sessionState(account, state, detail);
@@ -396,14 +405,16 @@ export class Gateway implements OutputEvents {
     );
     if ((body.text?.length ?? 0) > most)
       throw new GatewayError("policy-violation", `This message is too long: ${most} characters are the limit.`);
-    const wait = this.#rate.take(account.user);
-    if (wait > 0)
-      throw new GatewayError(
-        "policy-violation",
-        `Too many messages at once; try again in ${Math.ceil(wait / 1000)} s.`,
-        { wait: true },
-      );
+    this.#slow(account.user);
     await this.#attached(bridge).contacts.address(account.id, account.user, contact);
+  }
+
+  /** security.md X12. */
+  #slow(user: string): void {
+    const wait = this.#rate.take(user);
+    if (wait === 0) return;
+    const text = `Too many messages at once; try again in ${Math.ceil(wait / 1000)} s.`;
+    throw new GatewayError("policy-violation", text, { wait: true });
   }
 
   /** A line from the gateway itself, as durable as any message. Users without an account get it only while the link is up. */

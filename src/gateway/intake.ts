@@ -36,7 +36,12 @@ export class IntakeWorker {
   }
 
   onReady(lane: Lane): void {
-    if (lane.busy || this.#stopping) return;
+    if (this.#stopping) return;
+    if (lane.busy) {
+      // Its first row is being worked on; those that came behind it are opened meanwhile.
+      for (const next of lane.rows.slice(1, ahead) as IntakeRow[]) this.#openAhead(next);
+      return;
+    }
     lane.busy = true;
     const run = this.#run(lane)
       .catch((error: unknown) =>

@@ -5,6 +5,8 @@ import type { Clock, LaneHead, LaneRow, LaneStore, TimerHandle } from "./ports.t
 
 /** Rows loaded for one lane at a time. */
 const pageSize = 32;
+/** `loadedTo` of a lane of which nothing was read. */
+const fromStart = -1;
 /** While memory is full, a lane that has not moved for this long gives up its rows to those that could. */
 const patience = 500;
 
@@ -75,8 +77,8 @@ export class Lanes {
   /** Learn from the database which lanes wait. */
   async start(): Promise<void> {
     for (const head of await this.#store.heads()) {
-      const lane = this.find(head) ?? this.#open(head, 0);
-      lane.more ||= lane.loadedTo === 0;
+      const lane = this.find(head) ?? this.#open(head, fromStart);
+      lane.more ||= lane.loadedTo === fromStart;
       this.#onReady(lane);
     }
     this.#started = true;
@@ -92,8 +94,8 @@ export class Lanes {
   add(rows: readonly LaneRow[]): void {
     for (const row of rows) {
       // Before the start nobody knows whether older rows wait in front of this one.
-      const lane = this.find(row) ?? this.#open(row, this.#started ? row.id - 1 : 0);
-      if (lane.loadedTo === 0) lane.more = true;
+      const lane = this.find(row) ?? this.#open(row, this.#started ? row.id - 1 : fromStart);
+      if (lane.loadedTo === fromStart) lane.more = true;
       if (lane.loading) lane.grew = true;
       else if (!lane.more && this.#loaded < this.#maxLoaded) this.#push(lane, row);
       else lane.more = true;

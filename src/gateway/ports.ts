@@ -59,6 +59,15 @@ export interface ContactRecord {
 export interface ContactStore {
   get(account: AccountId, id: RemoteId): Promise<ContactRecord | undefined>;
   save(contact: ContactRecord): Promise<void>;
+  /**
+   * Reads and writes in one transaction, so that of two changes at the same time neither is lost. `update` gets what is
+   * stored and may be called twice. Resolves with what it returned.
+   */
+  change(
+    account: AccountId,
+    id: RemoteId,
+    update: (stored: ContactRecord | undefined) => ContactRecord,
+  ): Promise<ContactRecord>;
   remove(account: AccountId, id: RemoteId): Promise<void>;
   /** In the order of their ids, after `after`. */
   page(account: AccountId, after: RemoteId, limit: number): Promise<ContactRecord[]>;

@@ -1,5 +1,5 @@
 // What users see of the gateway and their contacts: presence after RFC 6121, paced so that a restart of the server is no storm.
-import type { Hint, RemoteId, SessionState } from "#bridge";
+import type { Hint, Logger, RemoteId, SessionState } from "#bridge";
 import type { Contacts } from "./contacts.ts";
 import type { AccountId, AccountRecord, Clock, PresenceOut, TimerHandle, XmppOutput } from "./ports.ts";
 
@@ -9,6 +9,7 @@ const tick = 100;
 
 export interface PresenceOptions {
   readonly clock: Clock;
+  readonly log: Logger;
   readonly output: (bridge: string) => XmppOutput | undefined;
   readonly contacts: (bridge: string) => Contacts | undefined;
   readonly stateOf: (
@@ -59,7 +60,9 @@ export class PresenceBook {
   announce(bridge: string, accounts: readonly AccountRecord[]): void {
     const round = (this.#rounds.get(bridge) ?? 0) + 1;
     this.#rounds.set(bridge, round);
-    void this.#announce(bridge, round, accounts);
+    this.#announce(bridge, round, accounts).catch((error: unknown) =>
+      this.#o.log.warn({ err: error, bridge }, "the presence of contacts was not sent"),
+    );
   }
 
   forget(bridge: string): void {

@@ -41,17 +41,23 @@ export function contactStore({ db, build, commits }: StoreContext): ContactStore
     const row = get.get({ account, id });
     return row && toRecord(row);
   };
+  const write = (contact: ContactRecord): void => {
+    save.run({
+      account: contact.account,
+      id: contact.id,
+      name: contact.name ?? null,
+      subscribed: contact.subscribed ? 1 : 0,
+      introduced: contact.introduced ? 1 : 0,
+    });
+  };
   return {
     get: async (account, id) => find(account, id),
-    save: (contact) =>
+    save: (contact) => commits.run(() => write(contact)),
+    change: (account, id, update) =>
       commits.run(() => {
-        save.run({
-          account: contact.account,
-          id: contact.id,
-          name: contact.name ?? null,
-          subscribed: contact.subscribed ? 1 : 0,
-          introduced: contact.introduced ? 1 : 0,
-        });
+        const contact = update(find(account, id));
+        write(contact);
+        return contact;
       }),
     remove: (account, id) => commits.run(() => void remove.run({ account, id })),
     page: async (account, after, limit) => page.all({ account, after, limit }).map(toRecord),

@@ -34,6 +34,8 @@ export interface SqliteOptions {
   readonly vault: Vault;
   /** Called around each COMMIT and after each fsync. */
   readonly onCommit?: (point: CommitPoint) => void;
+  /** See GroupCommitOptions. */
+  readonly gather?: (commit: () => void) => void;
   /** The disk lost a write: end the process. */
   readonly onBroken?: (error: StoreError) => void;
   /** False while there is too little disk for anything new. */
@@ -60,6 +62,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       commits: new GroupCommit({
         db,
         sync: async () => wal?.sync(),
+        ...(options.gather ? { gather: options.gather } : {}),
         onPoint: options.onCommit ?? (() => {}),
         onBroken: options.onBroken ?? (() => {}),
       }),

@@ -4,7 +4,7 @@ import type { Gateway } from "../gateway/gateway.ts";
 import type { Clock, IncomingRow } from "../gateway/ports.ts";
 import { Addresses } from "./addresses.ts";
 import { Fence } from "./fence.ts";
-import { Link, LinkDownError, type LinkState } from "./link.ts";
+import { Link, LinkDownError, type LinkLimits, type LinkState } from "./link.ts";
 import { Online } from "./online.ts";
 import { Output } from "./output.ts";
 import { Privileges } from "./privileges.ts";
@@ -38,6 +38,8 @@ export interface ComponentOptions {
   /** Bytes of the largest stanza we write. */
   readonly maxStanza: number;
   readonly onState?: (state: LinkState, detail: string | undefined) => void;
+  /** Deadlines of the link, where the defaults are not wanted. */
+  readonly limits?: Partial<LinkLimits>;
 }
 
 export interface Component {
@@ -86,6 +88,7 @@ export function createComponent(options: ComponentOptions): Component {
       gateway.down(name);
     },
     onAlarm: (text) => log.error({ component: options.jid }, text),
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   const router = new Router({
     addresses,
@@ -107,7 +110,13 @@ export function createComponent(options: ComponentOptions): Component {
       idOf: (text) => bridge.contacts.fromLocal(text),
     }),
     vcards({ bridge: name, gateway, title: bridge.identity.title }),
-    messages({ bridge: name, gateway, serverDomain, onPrivilege: (stanza) => privileges.learn(stanza) }),
+    messages({
+      bridge: name,
+      gateway,
+      verbs: bridge.verbs,
+      serverDomain,
+      onPrivilege: (stanza) => privileges.learn(stanza),
+    }),
     presences({ bridge: name, gateway, online }),
     ping,
     version(options.version),

@@ -1,5 +1,6 @@
 // What a user's message stanza means: to a contact it becomes an outgoing row, to the gateway a line of a chat.
 // XEP-0184, 0201, 0308, 0333, 0359, 0424, 0428, 0461.
+import type { Verb } from "#bridge";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { Origin, OutgoingBody } from "../../gateway/ports.ts";
 import { NS } from "../ns.ts";
@@ -10,15 +11,24 @@ import { readError, StanzaError } from "../stanza-error.ts";
 export interface MessageInOptions {
   readonly bridge: string;
   readonly gateway: Gateway;
+  /** What the bridge can do: the namespaces that follow from it are told. */
+  readonly verbs: readonly Verb[];
   /** The component's own domain: XEP-0356 advertisements and the like are not for users. */
   readonly serverDomain: string;
   readonly onPrivilege: (stanza: Element) => void;
 }
 
 export function messages(options: MessageInOptions): Feature {
+  const { verbs } = options;
+  const able: readonly (readonly [Verb, string])[] = [
+    ["edit", NS.correct],
+    ["retract", NS.retract],
+    ["markRead", NS.markers],
+  ];
+  const more = able.filter(([verb]) => verbs.includes(verb)).map(([, ns]) => ns);
   return {
     xep: "0184",
-    features: { contact: [NS.receipts, NS.markers, NS.reply, NS.fallback, NS.sid, NS.correct] },
+    features: { contact: [NS.receipts, NS.reply, NS.fallback, NS.sid, ...more] },
     message: (request) => receive(request, options),
   };
 }
@@ -45,17 +55,20 @@ async function receive(
   if (type === "groupchat") throw new StanzaError("feature-not-implemented", "There are no rooms here.");
   if (contact === undefined) {
     const text = textOf(stanza, "body");
-    if (text?.trim()) await gateway.chat.hear(bridge, from.bare, text);
+    if (text?.trim()) await gateway.hear(bridge, from.bare, text);
     return;
   }
   const body = decode(stanza, from.toString());
   if (body) await gateway.submit(bridge, from.bare, contact, body);
 }
 
+const longestId = 4_096;
+
 /** Undefined: nothing that a network would want to know (chat states, receipts, bare markers of other kinds). */
 export function decode(stanza: Element, from: string): OutgoingBody | undefined {
+  // An id of any length would not fit into the answers that carry it (security.md X17); no client makes one.
   const id = attr(stanza, "id");
-  const origin: Origin = { from, ...(id ? { id } : {}) };
+  const origin: Origin = { from, ...(id && id.length <= longestId ? { id } : {}) };
   const displayed = child(stanza, "displayed", NS.markers);
   const retract = child(stanza, "retract", NS.retract);
   const replace = child(stanza, "replace", NS.correct);

@@ -37,6 +37,9 @@ program
   .addOption(new Option("--print <server>", "print the lines to paste into the XMPP server").choices(serverNames))
   .action(async ({ config, print }: { config: string; print?: ServerName }) => {
     const loaded = await readConfig(config);
+    const { storeProblems } = await import("./store/preflight.ts");
+    const problems = storeProblems(loaded.store);
+    if (problems.length > 0 && print === undefined) throw new Error(problems.join("\n"));
     say(print === undefined ? `ok\n${summary(loaded)}` : snippetFor(print, loaded));
   });
 

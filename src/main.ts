@@ -1,6 +1,5 @@
 // Wires everything: the only place that constructs.
 import { mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { AnyBridge } from "#bridge";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
@@ -11,6 +10,7 @@ import { createPermissions } from "./gateway/permissions.ts";
 import type { Clock, Store } from "./gateway/ports.ts";
 import { loadBridges } from "./load-bridges.ts";
 import type { GatewayLogger } from "./log.ts";
+import { databaseIn, storeProblems } from "./store/preflight.ts";
 import { createVault, loadKey } from "./store/secrets.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import { type Component, createComponent } from "./xmpp/component.ts";
@@ -34,13 +34,18 @@ export interface Parts {
   readonly link?: Partial<LinkLimits>;
 }
 
-/** Starts the gateway. Resolves when it accepts: links connect and accounts sign in afterwards. */
+/**
+ * Starts the gateway. Resolves when it accepts: links connect and accounts sign in afterwards. Rejects with a sentence
+ * for the operator.
+ */
 export async function run(config: Config, log: GatewayLogger, parts: Parts = {}): Promise<Running> {
   const { clock = systemClock, faults = noFaults, wrapStore = (one) => one } = parts;
   const bridges = parts.bridges ?? (await loadBridges());
+  const problems = storeProblems(config.store);
+  if (problems.length > 0) throw new Error(problems.join("\n"));
   mkdirSync(config.store.path, { recursive: true, mode: 0o700 });
   const opened = await openSqlite({
-    path: join(config.store.path, "viaduct.db"),
+    path: databaseIn(config.store),
     clock,
     vault: createVault(loadKey(config.store.key)),
     // The disk's own pace, whatever clock the gateway is given.
@@ -50,7 +55,11 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
       log.error({ err: error }, "the disk failed: ending, so that the next start sees what is really stored");
       process.exit(1);
     },
-    writable: diskGuard(config.store.path, config.limits.minFreeDisk, clock),
+    writable: diskGuard(config.store.path, config.limits.minFreeDisk, clock, (enough) =>
+      enough
+        ? log.info({}, "there is room on the disk again: new messages are taken")
+        : log.error({ bytes: config.limits.minFreeDisk }, "the disk is almost full: nothing new is taken until there is more than limits.minFreeDisk; make room"),
+    ),
   });
   const store = wrapStore(opened);
   const gateway = new Gateway({

@@ -125,13 +125,25 @@ export async function startListener(deps: ListenerDeps): Promise<Listener> {
 
 function listen(server: SMTPServer, at: { readonly host: string; readonly port: number }): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.server.once("error", reject);
+    const fail = (error: Error): void => reject(new Error(cannotListen(error, at), { cause: error }));
+    server.server.once("error", fail);
     server.listen(at.port, at.host, () => {
-      server.server.off("error", reject);
+      server.server.off("error", fail);
       const address = server.server.address();
       resolve(typeof address === "object" && address !== null ? address.port : at.port);
     });
   });
+}
+
+/** One sentence for the operator. */
+function cannotListen(error: Error, { host, port }: { readonly host: string; readonly port: number }): string {
+  const code = "code" in error ? String(error.code) : "unknown";
+  const advice: Readonly<Record<string, string>> = {
+    EADDRINUSE: "another program has this port: stop it, or name another port",
+    EACCES: "this user may not have this port: name one above 1023",
+    EADDRNOTAVAIL: "this machine does not have this address: name another one",
+  };
+  return `cannot listen for mail on ${host}:${port} (${code}): ${advice[code] ?? error.message}, in bridges.email.domain`;
 }
 
 /** A reply that refuses; undefined accepts. */

@@ -174,7 +174,7 @@ async function verify(attempt: Attempt, policy: HostPolicy, signal: AbortSignal)
     client.quit();
   } catch (cause) {
     signal.throwIfAborted();
-    return outcomeOf(smtpError(cause, attempt.smtp.host), attempt.smtp);
+    return outcomeOf(smtpError(cause, attempt.smtp.host, { dataSent: false }), attempt.smtp);
   }
   return undefined;
 }

@@ -89,7 +89,7 @@ async function textOf(
   const parts = [ownWords.replace(/^(?:[ \t]*\n)+/, ""), ...lost, ...nested].filter((part) => part.trim() !== "");
   const words = unescapeSignatures(parts.join("\n\n"));
   const files = fileLines(body.files, words === "");
-  const text = [cap(words, limits.textLength), files].filter((part) => part !== "").join("\n\n");
+  const text = [cap(words, limits.textLength, letter.peer.id), files].filter((part) => part !== "").join("\n\n");
   if (text !== "") return text;
   return about.truncated === true
     ? `[This mail is too big to be shown: ${humanSize(about.size ?? raw.byteLength)}.]`
@@ -97,13 +97,13 @@ async function textOf(
 }
 
 /** Cuts at a line or word where one is near, and says how much is missing and how to get it (email.md 9). */
-function cap(text: string, limit: number): string {
+function cap(text: string, limit: number, contact: string): string {
   if (text.length <= limit) return text;
   const rough = cutAt(text, limit);
   const breakAt = Math.max(rough.lastIndexOf("\n"), rough.lastIndexOf(" "));
   const kept = (breakAt > limit * 0.9 ? rough.slice(0, breakAt) : rough).trimEnd();
   const missing = humanSize(Buffer.byteLength(text) - Buffer.byteLength(kept));
-  return `${kept}\n[…cut here: ${missing} more. Send "full" to this contact to get the whole message.]`;
+  return `${kept}\n[…cut here: ${missing} more. Write "full ${contact}" to the gateway to get the whole message.]`;
 }
 
 /** Mails in mails: so many side by side, so many inside each other. The rest is in the original. */

@@ -58,7 +58,8 @@ async function submit(deps: OutgoingDeps, mail: FrozenMail, peer: string): Promi
 
 /** What became of the mail: only silence after its first byte leaves that open (reliability.md, "maybe"). */
 function explain(error: unknown, peer: string): BridgeError {
-  if (!(error instanceof SmtpFailure)) return smtpError(error, peer);
+  // No connection was had: the mail did not leave.
+  if (!(error instanceof SmtpFailure)) return smtpError(error, peer, { dataSent: false });
   return smtpError(error.cause, peer, { dataSent: error.begun && !error.answered });
 }
 

@@ -66,11 +66,18 @@ function question(field: Field): string {
   const preset = field.value ? ` (send "-" for ${field.value})` : field.required ? "" : ' (send "-" to leave it out)';
   const secret =
     field.kind === "secret" ? " Delete your message afterwards; a command window keeps it out of your history." : "";
-  return `${field.label}?${choices ? ` One of: ${choices}.` : ""}${preset}${secret}`;
+  const label = field.label.endsWith("?") ? field.label : `${field.label}?`;
+  return `${label}${choices ? ` One of: ${choices}.` : ""}${preset}${secret}`;
 }
 
+/** Never between the two halves of a character. */
 function split(text: string): string[] {
   const parts: string[] = [];
-  for (let at = 0; at < text.length; at += longestLine) parts.push(text.slice(at, at + longestLine));
+  for (let at = 0; at < text.length; ) {
+    const part = text.slice(at, at + longestLine);
+    const whole = part.isWellFormed() || text.length === at + part.length ? part : part.slice(0, -1);
+    parts.push(whole);
+    at += whole.length;
+  }
   return parts.length > 0 ? parts : ["(nothing)"];
 }

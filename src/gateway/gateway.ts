@@ -347,6 +347,12 @@ export class Gateway implements OutputEvents {
     this.#bridges.get(bridge)?.incoming.refused(key, reason);
   }
 
+  async subscribed(bridge: string, user: string, contact: RemoteId): Promise<void> {
+    const account = await this.accountFor(bridge, user, contact);
+    const { name } = await this.contactsOf(bridge).subscribe(account.id, user, contact);
+    this.outputOf(bridge).presence(user, contact, this.presence.of(account, contact, name));
+  }
+
   // --- from the bridges -------------------------------------------------------------------------------------------
 
   async #deliver(account: AccountRecord, events: readonly Incoming[], cursor: Json | undefined): Promise<void> {

@@ -54,6 +54,9 @@ export interface OutgoingOptions {
 /** No send may take longer than this, whatever the bridge does: RFC 5321 section 4.5.3.2.6 asks for ten minutes. */
 const sendDeadline = 15 * 60_000;
 
+/** What is being sent when the gateway stops has this long to come to its end. */
+const grace = 5_000;
+
 type Verdict = "next" | "wait" | "park";
 
 export class OutgoingWorker {
@@ -64,6 +67,7 @@ export class OutgoingWorker {
   readonly #parked = new Map<AccountId, Set<Lane>>();
   #stopping = false;
   readonly #running = new Set<Promise<void>>();
+  readonly #halt = new AbortController();
 
   constructor(options: OutgoingOptions) {
     this.#o = options;
@@ -91,7 +95,9 @@ export class OutgoingWorker {
   /** Lets what is being sent come to its end. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    const timer = this.#o.clock.setTimeout(() => this.#halt.abort(), grace);
     await Promise.all(this.#running);
+    this.#o.clock.clearTimeout(timer);
   }
 
   /** Fails what waits in parked and deferred lanes for too long. */
@@ -190,10 +196,10 @@ export class OutgoingWorker {
       case "refuse":
         throw new BridgeError("reject", step.text, { condition: "feature-not-implemented" });
       case "markRead":
-        await withDeadline(session.markRead?.(step.target, peer) ?? Promise.resolve(), this.#o.clock);
+        await this.#inTime(session.markRead?.(step.target, peer) ?? Promise.resolve());
         return done;
       case "retract":
-        await withDeadline(session.retract?.(step.target, peer, row.key) ?? Promise.resolve(), this.#o.clock);
+        await this.#inTime(session.retract?.(step.target, peer, row.key) ?? Promise.resolve());
         return done;
       case "edit":
       case "send": {
@@ -213,7 +219,7 @@ export class OutgoingWorker {
     message: OutgoingMessage,
     edit: MessageRef | undefined,
   ): Promise<Sent> {
-    if (edit && session.edit) return withDeadline(session.edit(edit, message), this.#o.clock);
+    if (edit && session.edit) return this.#inTime(session.edit(edit, message));
     if (session.prepare && (row.state === "queued" || row.prepared === undefined)) {
       const prepared: Json = row.prepared ?? (await session.prepare(message));
       await this.#o.store.begin(row.id, prepared);
@@ -221,7 +227,7 @@ export class OutgoingWorker {
       row.state = "sent";
       this.#o.faults.at("outgoing:prepared");
     }
-    return withDeadline(session.send(message, row.prepared), this.#o.clock);
+    return this.#inTime(session.send(message, row.prepared));
   }
 
   async #target(row: OutgoingRow): Promise<MessageRef | undefined> {
@@ -334,19 +340,20 @@ export class OutgoingWorker {
     await untilTrue(() => this.#o.store.settle(settlement), this.#o.clock, this.#o.log);
     this.#o.faults.at("outgoing:settled");
   }
-}
 
-async function withDeadline<T>(work: Promise<T>, clock: Clock): Promise<T> {
-  let timer: object | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = clock.setTimeout(
-      () => reject(new BridgeError("retry", "The network did not answer in time.", { uncertain: true })),
-      sendDeadline,
-    );
-  });
-  try {
-    return await Promise.race([work, deadline]);
-  } finally {
-    clock.clearTimeout(timer);
+  /** Waits for the network until the deadline, or until the gateway has to stop. */
+  async #inTime<T>(work: Promise<T>): Promise<T> {
+    const { clock } = this.#o;
+    const halt = this.#halt.signal;
+    const over = Promise.withResolvers<never>();
+    const end = () => over.reject(new BridgeError("retry", "The network did not answer in time.", { uncertain: true }));
+    const timer = clock.setTimeout(end, sendDeadline);
+    halt.addEventListener("abort", end);
+    try {
+      return await Promise.race([work, over.promise]);
+    } finally {
+      clock.clearTimeout(timer);
+      halt.removeEventListener("abort", end);
+    }
   }
 }

@@ -315,6 +315,8 @@ export interface OutputEvents {
   lost(bridge: string, rows: readonly IncomingRow[]): void;
   /** The user's server answered a row's stanza with an error, before its barrier. */
   refused(bridge: string, key: string, reason: string): void;
+  /** The server wrote a contact into the user's roster, subscribed both ways: nobody will ask for their presence. */
+  subscribed(bridge: string, user: string, contact: RemoteId): Promise<void>;
 }
 
 // --- helpers ------------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ export class RateLimit {
     const now = this.#clock.now();
     const bucket = this.#buckets.get(key) ?? { tokens: this.#burst, at: now };
     const tokens = Math.min(this.#burst, bucket.tokens + Math.max(0, now - bucket.at) * this.#perMs);
-    if (tokens < 1) return Math.ceil((1 - tokens) / this.#perMs);
+    // A hair less than one is one: the divisions are not exact, and 60 minutes must not become 61.
+    if (tokens < 1 - 1e-9) return Math.ceil((1 - tokens) / this.#perMs - 1e-6);
     // Set again at the end of the map: the first entries are the oldest.
     this.#buckets.delete(key);
     this.#buckets.set(key, { tokens: tokens - 1, at: now });

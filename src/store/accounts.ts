@@ -5,6 +5,31 @@ import { param, statement } from "./statement.ts";
 
 const place = (id: number) => `account/${id}/credentials`;
 
+/** Passwords tried at the start: one that was damaged on the disk must not stop everybody. */
+const samples = 5;
+
+/** Whether the key is the one these accounts were sealed with. True when nothing is sealed yet. */
+export function keyFits({ db, build, vault }: Pick<StoreContext, "db" | "build" | "vault">): boolean {
+  const sealed = statement(
+    db,
+    build
+      .selectFrom("accounts")
+      .select(["id", "credentials"])
+      .where("credentials", "is not", null)
+      .orderBy("id", "desc")
+      .limit(samples),
+  ).all();
+  const opens = ({ id, credentials }: { id: number; credentials: Uint8Array | null }): boolean => {
+    try {
+      vault.open(place(id), credentials ?? new Uint8Array());
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return sealed.length === 0 || sealed.some(opens);
+}
+
 export function accountStore({ db, build, commits, clock, vault }: StoreContext): AccountStore {
   const columns = ["id", "user", "bridge", "mode", "self", "created_at"] as const;
   const all = statement(db, build.selectFrom("accounts").select(columns).orderBy("id"));

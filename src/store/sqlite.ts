@@ -5,7 +5,7 @@ import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { Kysely, SqliteDialect } from "kysely";
 import { Migrator } from "kysely/migration";
 import { type Clock, type Store, StoreError } from "../gateway/ports.ts";
-import { accountStore } from "./accounts.ts";
+import { accountStore, keyFits } from "./accounts.ts";
 import { contactStore } from "./contacts.ts";
 import { type CommitPoint, GroupCommit } from "./group-commit.ts";
 import { laneStore } from "./lanes.ts";
@@ -55,6 +55,11 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     if (options.path !== ":memory:") chmodSync(options.path, 0o600);
     const build = new Kysely<Tables>({ dialect: new SqliteDialect({ database: forKysely(db) }) });
     await migrate(build);
+    if (!keyFits({ db, build, vault: options.vault }))
+      throw new StoreError(
+        "broken",
+        `the key does not open the passwords stored in ${options.path}: put the key file back that this database was made with, from your backup`,
+      );
     const wal = options.path === ":memory:" ? undefined : walOf(db, options.path);
     const context: StoreContext = {
       db,
@@ -87,7 +92,9 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     };
   } catch (error) {
     lock?.close();
-    throw error;
+    if (error instanceof StoreError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StoreError("broken", `the database ${options.path} cannot be opened: ${why}`, error);
   }
 }
 

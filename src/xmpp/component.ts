@@ -133,6 +133,7 @@ export function createComponent(options: ComponentOptions): Component {
     send: (stanza) => link.send(stanza),
     onlineResource: (user) => online.clientOf(user),
     group: bridge.identity.title,
+    onSubscribed: (user, contact) => gateway.subscribed(name, user, contact),
     log,
   });
   const output = new Output({

@@ -96,10 +96,13 @@ export class Output implements XmppOutput {
   }
 }
 
+/** A character that is cut in its middle goes. */
+const beginning = (text: string): string => text.slice(0, shortened).replace(/[\ud800-\udbff]$/, "");
+
 function cut(item: OutputItem, body: Extract<IncomingRow["body"], { kind: "message" }>): OutputItem {
   const message = {
     ...body.message,
-    text: `${body.message.text.slice(0, shortened)}\n[cut here: the message is too large for one stanza]`,
+    text: `${beginning(body.message.text)}\n[cut here: the message is too large for one stanza]`,
   };
   return { ...item, row: { ...item.row, body: { kind: "message", message } } };
 }

@@ -16,6 +16,8 @@ export interface RosterOptions {
   readonly onlineResource: (user: string) => string | undefined;
   /** The roster group for items that the gateway writes. */
   readonly group: string;
+  /** An item was written, subscribed both ways: no subscription request will come. */
+  readonly onSubscribed: (user: string, contact: RemoteId) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -35,7 +37,7 @@ export class Roster {
   /** Somebody the user asked for. */
   async add(user: string, contact: RemoteId, name: string | undefined): Promise<void> {
     const jid = this.#o.addresses.speaker(contact);
-    if (this.#o.privileges.roster && (await this.#write(user, jid, name))) return;
+    if (this.#o.privileges.roster && (await this.#write(user, jid, name))) return this.#o.onSubscribed(user, contact);
     const client = this.#o.onlineResource(user);
     if (client && (await this.#knowsExchange(client))) this.#suggest(client, jid, name);
     else await this.introduce(user, contact, name);

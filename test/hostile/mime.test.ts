@@ -18,11 +18,11 @@ async function timed<T>(work: () => T | Promise<T>): Promise<{ result: T; ms: nu
 const patience = 2500;
 
 describe("E16: mails built too big", () => {
-  it("of 100,000 parts become a notice at once", async () => {
-    const raw = fromBob(['Content-Type: multipart/mixed; boundary="b"'], [`${"--b\r\n\r\n".repeat(100_000)}--b--`]);
+  it("of 400,000 parts become a notice at once", async () => {
+    const raw = fromBob(['Content-Type: multipart/mixed; boundary="b"'], [`${"--b\r\n\r\n".repeat(400_000)}--b--`]);
     const { result, ms } = await timed(() => open(raw));
     expect(result.text).toContain(
-      'A mail from Bob <bob@example.com>, "Lunch", sent 2026-10-31 10:00 UTC, 700 kB, could not be shown because it has too many parts.',
+      'A mail from Bob <bob@example.com>, "Lunch", sent 2026-10-31 10:00 UTC, 2.8 MB, could not be shown because it has too many parts.',
     );
     expect([result.id, result.automatic]).toEqual(["<1@example.com>", false]);
     expect(ms).toBeLessThan(patience);

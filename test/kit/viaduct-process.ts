@@ -9,6 +9,7 @@ import type { LaneStore, Store } from "../../src/gateway/ports.ts";
 import { loadBridges } from "../../src/load-bridges.ts";
 import { createLogger, type LogLevel } from "../../src/log.ts";
 import { run } from "../../src/main.ts";
+import type { LinkLimits } from "../../src/xmpp/link-options.ts";
 import { trimMemory } from "../../src/trim-memory.ts";
 
 const [file = "", kind = "email"] = process.argv.slice(2);
@@ -86,6 +87,8 @@ const running = await run(loaded.config, log, {
   bridges: installed,
   faults: crashAt(process.env.VIADUCT_CRASH),
   wrapStore: plantBug(process.env.VIADUCT_PLANT),
+  // Deadlines of the component stream as JSON: fault tests have no minutes to wait.
+  link: JSON.parse(process.env.VIADUCT_LINK ?? "{}") as Partial<LinkLimits>,
 });
 const startMs = performance.now() - started;
 trimMemory();

@@ -63,7 +63,8 @@ export function readLetterhead(raw: Uint8Array, about: MailAbout, self: string):
   const sender = readSender(head, about.mailFrom);
   const ownId = addressId(self) ?? self.toLowerCase();
   const isOwn = sender.id === ownId && about.source === "imap";
-  const others = otherRecipients(head, [ownId, ...(isOwn ? [] : [sender.id])]);
+  const named = otherRecipients(head, [ownId, ...(isOwn ? [] : [sender.id])]);
+  const others = named.filter((other) => !isTagged(other.id, ownId));
   const target = isOwn ? (others[0] ?? sender) : sender;
   const id = ownOriginalId(head, isOwn) ?? validMessageId(first(head, "message-id")) ?? substituteId(key);
   const references = trimReferences(messageIdsIn(first(head, "references")));
@@ -71,7 +72,12 @@ export function readLetterhead(raw: Uint8Array, about: MailAbout, self: string):
   const replyTo = [...new Set([...inReplyTo, ...references.toReversed()])].filter((parent) => parent !== id);
   const subject = cleanLabel(decodeHeaderText(first(head, "subject") ?? ""), 500);
   const also = alsoTo(isOwn ? others.slice(1) : others);
-  const notes = [...sender.warnings, ...(also === undefined ? [] : [also])];
+  const tagged = [about.rcptTo ?? "", ...named.map((other) => other.address)].find((to) => isTagged(to, ownId));
+  const notes = [
+    ...sender.warnings,
+    ...(tagged === undefined ? [] : [`to: ${cleanLabel(tagged, 100)}`]),
+    ...(also === undefined ? [] : [also]),
+  ];
   // Anybody can write the user's own address into From (RFC 5321 leaves it unchecked).
   if (sender.id === ownId && !isOwn)
     notes.unshift("This mail carries your own address as its sender; nothing proves that you wrote it.");
@@ -98,6 +104,13 @@ export function readLetterhead(raw: Uint8Array, about: MailAbout, self: string):
     },
     author: sender.id === unknownSender ? "an unknown sender" : `${sender.name} <${displayAddress(sender.address)}>`,
   };
+}
+
+/** "alice+shop@example.org" is alice's own (email.md 3); by the tag she knows whom she gave it to. */
+function isTagged(address: string, ownId: string): boolean {
+  const id = addressId(address) ?? "";
+  const plus = id.indexOf("+");
+  return plus > 0 && id.slice(0, plus) + id.slice(id.lastIndexOf("@")) === ownId;
 }
 
 /** Outlook and SES give an own mail a new id and keep the one it was sent with here (chatmail/core #2250). */

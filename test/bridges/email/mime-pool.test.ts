@@ -1,3 +1,7 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { MimePool, type MimePoolOptions } from "../../../bridges/email/mime-pool.ts";
 import { fromBob, fromImap, only, self } from "./mails.ts";
@@ -16,6 +20,18 @@ afterEach(async () => {
 
 /** A mail that keeps the parser busy for longer than the test allows it. */
 const slow = fromBob(["Content-Type: text/html"], [`${"<div>x</div><p>y</p>".repeat(40_000)}`]);
+
+const poolFile = new URL("../../../bridges/email/mime-pool.ts", import.meta.url);
+const reader = `
+  import { MimePool } from ${JSON.stringify(poolFile)};
+  const pool = new MimePool({ taskMs: 2000, workers: 1 });
+  const about = { source: "lmtp", receivedAt: 0 };
+  await pool.open(Buffer.from("From: b@example.com\\n\\nwarm"), about, "a@example.org");
+  const opening = pool.open(Buffer.from("From: b@example.com\\n\\n" + "x\\n".repeat(40_000)), about, "a@example.org");
+  console.log("reading");
+  console.log((await opening)[0].text.split("\\n")[0]);
+  await pool.close();
+`;
 
 describe("MimePool", () => {
   it("starts no worker before the first mail", async () => {
@@ -60,6 +76,21 @@ describe("MimePool", () => {
     ]);
     expect(only(notice).text).toContain("could not be shown because reading it takes too long");
     expect(only(after).text).toBe("after");
+  });
+
+  it("does not blame a mail for a pause of the whole machine", async () => {
+    // A process of its own, stopped while it reads a mail that takes a moment.
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", reader], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    expect((await lines.next()).value).toBe("reading");
+    await setTimeout(50);
+    child.kill("SIGSTOP");
+    await setTimeout(2300);
+    child.kill("SIGCONT");
+    expect((await lines.next()).value).toBe("x");
+    await once(child, "exit");
   });
 
   it("E21: survives a worker that runs out of memory", async () => {

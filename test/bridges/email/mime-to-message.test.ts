@@ -262,7 +262,9 @@ describe("the text", () => {
     );
     expect(message.text.length).toBeLessThan(1100);
     expect(
-      message.text.endsWith('word\n[…cut here: 49 kB more. Send "full" to this contact to get the whole message.]'),
+      message.text.endsWith(
+        'word\n[…cut here: 49 kB more. Write "full bob@example.com" to the gateway to get the whole message.]',
+      ),
     ).toBe(true);
   });
 
@@ -432,21 +434,61 @@ describe("warnings", () => {
     );
   });
 
+  const shows = (other: string, from: string): string =>
+    `The sender's name shows another address (${other}); the mail is from ${from}.`;
+  const doubtful = (field: string): string => `It cannot be told for certain who sent this mail: ${field}`;
+  const unreadable = (field: string): string => `The sender's address could not be read: ${field}`;
+
   it.each([
-    "From: ceo@bank.example (x <eve@evil.example>)",
-    'From: "ceo@bank.example" <eve@evil.example>',
-    "From: ceo@bank.example <eve@evil.example>",
-    "From: <ceo@bank.example> <eve@evil.example>",
-    "From: Group: ceo@bank.example, eve@evil.example;",
-    "From: ceo@bank.example\u0000 <eve@evil.example>",
-    'From: "a" "b" <ceo@bank.example>(<eve@evil.example>)',
-    "From: ceo@bank.example,eve@evil.example",
-  ])("E02: never take a trick in From for the bank in silence: %s", async (line) => {
-    const message = await open(fromBob([line], ["Pay"]));
-    const trusted = message.from === "ceo@bank.example" && message.note === undefined;
-    const onlyComment = line.includes("(");
-    expect(trusted && !onlyComment).toBe(false);
-    expect(message.name ?? "").not.toContain("@");
+    ["ceo@bank.example (x <eve@evil.example>)", "ceo@bank.example", shows("x <eve@evil.example>", "ceo@bank.example")],
+    ['"ceo@bank.example" <eve@evil.example>', "eve@evil.example", shows("ceo@bank.example", "eve@evil.example")],
+    ["ceo@bank.example <eve@evil.example>", "eve@evil.example", shows("ceo@bank.example", "eve@evil.example")],
+    ["ceo@bank.example\u0000 <eve@evil.example>", "eve@evil.example", shows("ceo@bank.example", "eve@evil.example")],
+    [
+      '"x\\" <ceo@bank.example>" <eve@evil.example>',
+      "eve@evil.example",
+      shows('x" <ceo@bank.example>', "eve@evil.example"),
+    ],
+    [
+      "<ceo@bank.example> <eve@evil.example>",
+      "unknown@sender.invalid",
+      doubtful("<ceo@bank.example> <eve@evil.example>"),
+    ],
+    [
+      "Bob <eve@evil.example> ceo@bank.example",
+      "unknown@sender.invalid",
+      doubtful("Bob <eve@evil.example> ceo@bank.example"),
+    ],
+    [
+      "<eve@evil.example <ceo@bank.example>>",
+      "unknown@sender.invalid",
+      doubtful("<eve@evil.example <ceo@bank.example>>"),
+    ],
+    ["x (<ceo@bank.example>", "unknown@sender.invalid", unreadable("x (<ceo@bank.example>")],
+    ["ceo@bank.example@evil.example", "unknown@sender.invalid", unreadable("ceo@bank.example@evil.example")],
+    ["<@evil.example:ceo@bank.example>", "unknown@sender.invalid", unreadable("<@evil.example:ceo@bank.example>")],
+    ['"ceo@bank.example"@evil.example', "unknown@sender.invalid", unreadable('"ceo@bank.example"@evil.example')],
+    [
+      "Group: ceo@bank.example, eve@evil.example;",
+      "ceo@bank.example",
+      "This mail names several senders: ceo@bank.example, eve@evil.example.",
+    ],
+  ])("E02: believe a trick in From only with a word about it: %s", async (field, from, note) => {
+    const message = await open(fromBob([`From: ${field}`], ["Pay"]));
+    expect([message.from, message.note]).toEqual([from, note]);
+    expect(message.name).not.toContain("@");
+  });
+
+  it.each([
+    ["bob@example.com", "bob"],
+    ["Bob Smith <bob@example.com>", "Bob Smith"],
+    ['"Smith, Bob (Sales)" <bob@example.com>', "Smith, Bob (Sales)"],
+    ["bob@example.com (Bob Smith)", "Bob Smith"],
+    ['"Bob \\"B\\" Smith" <bob@example.com>', "Bob B Smith"],
+    ["=?utf-8?Q?B=C3=B6b?= <bob@example.com>", "Böb"],
+  ])("say nothing about an honest From: %s", async (field, name) => {
+    const message = await open(fromBob([`From: ${field}`], ["Hi"]));
+    expect([message.from, message.name, message.note]).toEqual(["bob@example.com", name, undefined]);
   });
 });
 

@@ -1,0 +1,63 @@
+// Random kill -9 under load in both directions and both modes: 200 in CI, as many as wanted by `npm run faults`.
+import { randomInt } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Verdict } from "./checks.ts";
+import { createScenario } from "./scenario.ts";
+import { enrol, signIn, startWorld } from "./world.ts";
+
+export interface CrashRandomOptions {
+  readonly kills: number;
+  /** The longest life of a gateway after it is up. Default 400 ms. */
+  readonly lifeMs?: number;
+  readonly progress?: (text: string) => void;
+}
+
+export interface CrashRandomResult {
+  readonly verdict: Verdict;
+  /** What was missing when the drain ended; "" for nothing. */
+  readonly missing: string;
+  /** From the call to the verdict. */
+  readonly seconds: number;
+}
+
+/** Eight outgoing lanes have at most one unanswered message each; the stream's window is 32. */
+const outLanes = 4;
+const inLanes = 4;
+const window = 32;
+
+export async function crashRandom({ kills, lifeMs = 400, progress }: CrashRandomOptions): Promise<CrashRandomResult> {
+  const began = Date.now();
+  const world = await startWorld();
+  try {
+    const first = await world.start();
+    await signIn(world);
+    await enrol(world);
+    await first.stop();
+    const scenario = createScenario(world);
+    const lanes = (["account", "domain"] as const).flatMap((mode) => [
+      ...scenario.lanes("out", mode, outLanes),
+      ...scenario.lanes("in", mode, inLanes),
+    ]);
+    scenario.startLoad(lanes, { gapMs: 100 });
+    for (let kill = 1; kill <= kills; kill++) {
+      // Every fifth dies while it still starts or connects.
+      const child = await world.start({ early: kill % 5 === 0 });
+      scenario.gate.open();
+      await sleep(randomInt(1, lifeMs));
+      scenario.gate.shut();
+      await child.kill();
+      if (kill % 20 === 0) progress?.(`${kill} kills in ${seconds(began)} s, ${JSON.stringify(scenario.counts())}`);
+    }
+    await world.start();
+    scenario.gate.open();
+    await scenario.stopLoad();
+    const missing = await scenario.drain(60_000);
+    const verdict = await scenario.verdict({ repeats: kills * window, unanswered: kills * outLanes * 2 });
+    scenario.close();
+    return { verdict, missing, seconds: seconds(began) };
+  } finally {
+    await world.stop();
+  }
+}
+
+const seconds = (began: number): number => Math.round((Date.now() - began) / 1000);

@@ -1,0 +1,70 @@
+import { describe, expect, test } from "vitest";
+import type { MessageRecord, Store } from "../../src/gateway/ports.ts";
+import { incoming, openTestStore, seedAccounts } from "./open-store.ts";
+
+const record = (remoteId: string, more: Partial<MessageRecord> = {}): MessageRecord => ({
+  account: 1,
+  kind: "message",
+  remoteId,
+  digest: "",
+  xmppId: `x-${remoteId}`,
+  peer: "contact/bob",
+  fromSelf: false,
+  sentAt: 5,
+  thread: undefined,
+  context: undefined,
+  sender: undefined,
+  ...more,
+});
+
+async function withRecords(...records: MessageRecord[]): Promise<Store> {
+  const store = await openTestStore();
+  await seedAccounts(store, 2);
+  for (const one of records) {
+    const row = incoming(one.remoteId, { account: one.account, peer: one.peer });
+    await store.lanes.deliver(one.account, [{ row, record: one }]);
+  }
+  return store;
+}
+
+describe("what the gateway remembers of messages", () => {
+  test("a record comes back as it was", async () => {
+    const whole = record("r1", { thread: "t", context: { references: ["a", "b"] }, sender: "alice@localhost/phone" });
+    const { messages } = await withRecords(whole);
+    expect(await messages.byXmppId(1, "contact/bob", "x-r1")).toEqual(whole);
+  });
+
+  test("a message is found by the id of the user's client within its conversation only", async () => {
+    const { messages } = await withRecords(record("r1"));
+    expect(await messages.byXmppId(1, "contact/carol", "x-r1")).toBeUndefined();
+    expect(await messages.byXmppId(2, "contact/bob", "x-r1")).toBeUndefined();
+  });
+
+  test("X18: of two messages with one client id the newest is meant", async () => {
+    const { messages } = await withRecords(record("r1", { xmppId: "same" }), record("r2", { xmppId: "same" }));
+    expect((await messages.byXmppId(1, "contact/bob", "same"))?.remoteId).toBe("r2");
+  });
+
+  test("the first known id of a list of ancestors is found", async () => {
+    const { messages } = await withRecords(record("grandparent"), record("parent"));
+    expect((await messages.byRemoteId(1, ["unknown", "parent", "grandparent"]))?.remoteId).toBe("parent");
+    expect(await messages.byRemoteId(1, ["unknown"])).toBeUndefined();
+    expect(await messages.byRemoteId(2, ["parent"])).toBeUndefined();
+  });
+
+  test("the newest of a conversation and of a thread are told apart", async () => {
+    const { messages } = await withRecords(
+      record("r1", { thread: "t1" }),
+      record("r2", { thread: "t2" }),
+      record("r3", { peer: "contact/carol", thread: "t1" }),
+    );
+    expect((await messages.lastOf(1, "contact/bob"))?.remoteId).toBe("r2");
+    expect((await messages.lastOfThread(1, "contact/bob", "t1"))?.remoteId).toBe("r1");
+  });
+
+  test("marks of other events are no messages", async () => {
+    const { messages } = await withRecords(record("r1", { kind: "delivered" }));
+    expect(await messages.byRemoteId(1, ["r1"])).toBeUndefined();
+    expect(await messages.lastOf(1, "contact/bob")).toBeUndefined();
+  });
+});

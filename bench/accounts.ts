@@ -15,10 +15,20 @@ export interface MailEndpoint {
 }
 
 /** Writes `count` signed-in accounts into a fresh database, as the sign-in would have. */
-export async function seedAccounts(dir: string, count: number, imap: MailEndpoint, smtp: MailEndpoint, each?: (store: Store, account: number) => Promise<void>): Promise<void> {
+export async function seedAccounts(
+  dir: string,
+  count: number,
+  imap: MailEndpoint,
+  smtp: MailEndpoint,
+  each?: (store: Store, account: number) => Promise<void>,
+): Promise<void> {
   const data = join(dir, "data");
   mkdirSync(data, { recursive: true, mode: 0o700 });
-  const store = await openSqlite({ path: join(data, "viaduct.db"), clock: systemClock, vault: createVault(loadKey(join(data, "viaduct.key"))) });
+  const store = await openSqlite({
+    path: join(data, "viaduct.db"),
+    clock: systemClock,
+    vault: createVault(loadKey(join(data, "viaduct.key"))),
+  });
   for (let at = 0; at < count; at++) {
     const address = `user${at}@example.org`;
     const account = await store.accounts.save(
@@ -51,7 +61,8 @@ export async function rssWith(config: string, count: number, online: () => Promi
   await child.up();
   const deadline = Date.now() + 120_000;
   while ((await online()) < count) {
-    if (Date.now() > deadline) throw new Error(`only ${await online()} of ${count} accounts signed in:\n${child.output().slice(-2000)}`);
+    if (Date.now() > deadline)
+      throw new Error(`only ${await online()} of ${count} accounts signed in:\n${child.output().slice(-2000)}`);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   await new Promise((resolve) => setTimeout(resolve, 1_500));

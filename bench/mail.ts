@@ -13,7 +13,12 @@ export interface MailRate {
 const connections = 10;
 
 /** Hands `count` mails to the gateway over LMTP; counts until the last one has reached the XMPP client. */
-export async function mailIn(ports: { readonly c2s: number; readonly lmtp: number }, child: ViaductChild, recipient: string, count: number): Promise<MailRate & { readonly acceptedPerSecond: number }> {
+export async function mailIn(
+  ports: { readonly c2s: number; readonly lmtp: number },
+  child: ViaductChild,
+  recipient: string,
+  count: number,
+): Promise<MailRate & { readonly acceptedPerSecond: number }> {
   const client = await rawClient(ports.c2s, "alice", "pw");
   const run = async (n: number, tag: string) => {
     const seen = new Set<string>();
@@ -28,7 +33,11 @@ export async function mailIn(ports: { readonly c2s: number; readonly lmtp: numbe
     });
     const started = performance.now();
     let next = 0;
-    await Promise.all(Array.from({ length: connections }, () => lmtpSession(ports.lmtp, recipient, () => (next < n ? mailText(tag, next++) : undefined))));
+    await Promise.all(
+      Array.from({ length: connections }, () =>
+        lmtpSession(ports.lmtp, recipient, () => (next < n ? mailText(tag, next++) : undefined)),
+      ),
+    );
     const acceptedMs = performance.now() - started;
     await arrived;
     return { ms: performance.now() - started, acceptedMs };
@@ -38,18 +47,31 @@ export async function mailIn(ports: { readonly c2s: number; readonly lmtp: numbe
   const { ms, acceptedMs } = await run(count, "run");
   const after = await child.stats();
   client.close();
-  return { perSecond: (count / ms) * 1000, acceptedPerSecond: (count / acceptedMs) * 1000, cpuMs: (after.cpuMs - before.cpuMs) / count };
+  return {
+    perSecond: (count / ms) * 1000,
+    acceptedPerSecond: (count / acceptedMs) * 1000,
+    cpuMs: (after.cpuMs - before.cpuMs) / count,
+  };
 }
 
 /** Sends `count` chat messages to `people` mail addresses; counts until the last mail is in the sink. */
-export async function mailOut(c2s: number, jid: string, child: ViaductChild, sink: Sink, count: number, people: number): Promise<MailRate> {
+export async function mailOut(
+  c2s: number,
+  jid: string,
+  child: ViaductChild,
+  sink: Sink,
+  count: number,
+  people: number,
+): Promise<MailRate> {
   const client = await rawClient(c2s, "alice", "pw");
   client.onText = () => {};
   const run = async (n: number) => {
     const from = sink.taken();
     const started = performance.now();
     for (let at = 0; at < n; at++) {
-      client.write(`<message to='p${at % people}\\40example.test@${jid}' type='chat' id='o${at}'><body>Message ${at}, with a line of text as people write them.</body></message>`);
+      client.write(
+        `<message to='p${at % people}\\40example.test@${jid}' type='chat' id='o${at}'><body>Message ${at}, with a line of text as people write them.</body></message>`,
+      );
     }
     while (sink.taken() - from < n) await new Promise((resolve) => setTimeout(resolve, 2));
     return performance.now() - started;

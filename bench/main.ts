@@ -42,7 +42,10 @@ async function roundTrip(): Promise<void> {
     privilege: false,
   });
   try {
-    const config = writeConfig(folder(), { componentPort: server.componentPort, bridges: { echo: createEchoBridge() } });
+    const config = writeConfig(folder(), {
+      componentPort: server.componentPort,
+      bridges: { echo: createEchoBridge() },
+    });
     const child = await startChild({ config, bridges: "echo" });
     await child.up();
     const jid = "echo.localhost";
@@ -71,8 +74,17 @@ async function mail(): Promise<void> {
   const sink = await startSink();
   const [lmtp = 0] = await freePorts(1);
   try {
-    const domain = { name: "mail.localhost", users: "localhost", lmtp: `127.0.0.1:${lmtp}`, smarthost: { host: "127.0.0.1", port: sink.port, security: "none" } };
-    const config = writeConfig(folder(), { componentPort: server.componentPort, bridges: await loadBridges(), settings: { email: { domain } } });
+    const domain = {
+      name: "mail.localhost",
+      users: "localhost",
+      lmtp: `127.0.0.1:${lmtp}`,
+      smarthost: { host: "127.0.0.1", port: sink.port, security: "none" },
+    };
+    const config = writeConfig(folder(), {
+      componentPort: server.componentPort,
+      bridges: await loadBridges(),
+      settings: { email: { domain } },
+    });
     const child = await startChild({ config });
     await child.up();
     report.add("rss_idle_domain_mode_mb", await settledRss(child), "MB");
@@ -102,7 +114,12 @@ async function accounts(): Promise<void> {
     const dir = folder();
     await seedAccounts(dir, count, imap, smtp);
     const table = { servers: { "example.org": { imap: { ...imap, insecure: true }, smtp } } };
-    const config = writeConfig(dir, { componentPort: server.componentPort, bridges, settings: { email: { accounts: table } }, limits: { loginsPerSecond: 100 } });
+    const config = writeConfig(dir, {
+      componentPort: server.componentPort,
+      bridges,
+      settings: { email: { accounts: table } },
+      limits: { loginsPerSecond: 100 },
+    });
     return rssWith(config, count, () => dovecotSessions(dovecot.pid));
   };
   try {
@@ -140,7 +157,11 @@ async function start(): Promise<void> {
     const nowhere: MailEndpoint = { host: "127.0.0.1", port: 9, security: "none" };
     await seedAccounts(dir, 1_000, nowhere, nowhere, seedQueue(100, 5));
     const table = { servers: { "example.org": { imap: nowhere, smtp: nowhere } } };
-    const config = writeConfig(dir, { componentPort: server.componentPort, bridges: await loadBridges(), settings: { email: { accounts: table } } });
+    const config = writeConfig(dir, {
+      componentPort: server.componentPort,
+      bridges: await loadBridges(),
+      settings: { email: { accounts: table } },
+    });
     const child = await startChild({ config });
     report.add("start_loaded_s", child.startMs / 1000, "s", "under 5, 1,000 accounts and 100,000 rows");
     const { loaded, rssMb } = await child.stats();

@@ -47,7 +47,8 @@ async function open(port: number): Promise<{ stream: RawStream; until: (mark: st
 /** Logs a user in with SASL PLAIN and sends presence. */
 export async function rawClient(port: number, user: string, password: string): Promise<RawStream> {
   const { stream, until } = await open(port);
-  const header = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0'>";
+  const header =
+    "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='localhost' version='1.0'>";
   stream.write(header);
   await until("</stream:features>");
   const token = Buffer.from(`\0${user}\0${password}`).toString("base64");
@@ -55,7 +56,9 @@ export async function rawClient(port: number, user: string, password: string): P
   await until("<success");
   stream.write(header);
   await until("</stream:features>");
-  stream.write("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>bench</resource></bind></iq>");
+  stream.write(
+    "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>bench</resource></bind></iq>",
+  );
   await until("</iq>");
   stream.write("<presence/>");
   await until("<presence");
@@ -65,9 +68,15 @@ export async function rawClient(port: number, user: string, password: string): P
 /** A component without any gateway behind it. */
 export async function rawComponent(port: number, jid: string, secret: string): Promise<RawStream> {
   const { stream, until } = await open(port);
-  stream.write(`<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' to='${jid}'>`);
+  stream.write(
+    `<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' to='${jid}'>`,
+  );
   const id = /\bid=['"]([^'"]+)/.exec(await until("id="))?.[1] ?? "";
-  stream.write(`<handshake>${createHash("sha1").update(id + secret).digest("hex")}</handshake>`);
+  stream.write(
+    `<handshake>${createHash("sha1")
+      .update(id + secret)
+      .digest("hex")}</handshake>`,
+  );
   await until("<handshake");
   return stream;
 }

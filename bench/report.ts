@@ -19,7 +19,9 @@ export class Report {
   add(name: string, value: number, unit: string, aim?: string): void {
     const rounded = Number(value.toPrecision(4));
     this.#rows.push({ name, value: rounded, unit, ...(aim === undefined ? {} : { aim }) });
-    process.stdout.write(`${name.padEnd(34)} ${String(rounded).padStart(10)} ${unit.padEnd(6)} ${aim ? `(aim: ${aim})` : ""}\n`);
+    process.stdout.write(
+      `${name.padEnd(34)} ${String(rounded).padStart(10)} ${unit.padEnd(6)} ${aim ? `(aim: ${aim})` : ""}\n`,
+    );
   }
 
   /** Writes latest.json; rows of other runs whose names are not in this one stay. */

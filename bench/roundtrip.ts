@@ -20,7 +20,8 @@ export async function ceiling(c2sPort: number, componentPort: number, jid: strin
         if (all.endsWith("</message>")) tail = "";
         if (got >= n) resolve(performance.now() - started);
       };
-      for (let at = 0; at < n; at++) client.write(`<message to='bench@${jid}' type='chat' id='c${at}'><body>b${at}</body></message>`);
+      for (let at = 0; at < n; at++)
+        client.write(`<message to='bench@${jid}' type='chat' id='c${at}'><body>b${at}</body></message>`);
     });
   await run(warmUp);
   const ms = await run(count);
@@ -37,7 +38,12 @@ export interface RoundTrips {
 }
 
 /** Sends `count` messages with at most `window` unanswered, spread over `conversations`; waits for every answer. */
-export async function roundTrips(c2sPort: number, jid: string, child: ViaductChild, shape: { count: number; window: number; conversations: number }): Promise<RoundTrips> {
+export async function roundTrips(
+  c2sPort: number,
+  jid: string,
+  child: ViaductChild,
+  shape: { count: number; window: number; conversations: number },
+): Promise<RoundTrips> {
   const client = await rawClient(c2sPort, "alice", "pw");
   const run = async (count: number, offset: number) => {
     const sentAt = new Float64Array(count);
@@ -47,7 +53,9 @@ export async function roundTrips(c2sPort: number, jid: string, child: ViaductChi
     const send = () => {
       const at = next++;
       sentAt[at] = performance.now();
-      client.write(`<message to='c${at % shape.conversations}@${jid}' type='chat' id='r${offset + at}'><body>b${offset + at}</body></message>`);
+      client.write(
+        `<message to='c${at % shape.conversations}@${jid}' type='chat' id='r${offset + at}'><body>b${offset + at}</body></message>`,
+      );
     };
     const started = performance.now();
     await new Promise<void>((resolve) => {

@@ -39,7 +39,11 @@ export async function startSink(): Promise<Sink> {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
-  return { port: typeof address === "object" && address ? address.port : 0, taken: () => taken, close: () => server.close() };
+  return {
+    port: typeof address === "object" && address ? address.port : 0,
+    taken: () => taken,
+    close: () => server.close(),
+  };
 }
 
 const answers: Readonly<Record<string, string>> = {

@@ -23,7 +23,11 @@ export interface Servers {
 export async function startServers(dir: string): Promise<Servers> {
   const [lmtpPort = 0] = await freePorts(1);
   const [xmpp, dovecot] = await Promise.all([
-    startProsody({ users: { alice: "pw", carol: "pw" }, components: [{ jid: "email.localhost", secret: "secret" }], tls: true }),
+    startProsody({
+      users: { alice: "pw", carol: "pw" },
+      components: [{ jid: "email.localhost", secret: "secret" }],
+      tls: true,
+    }),
     startDovecot(),
   ]);
   const postfix = await startPostfix({

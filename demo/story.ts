@@ -11,7 +11,10 @@ const patience = { timeoutMs: 15_000 };
 
 const bodyOf = (stanza: Element) => stanza.getChildText("body") ?? "";
 const from = (jid: string) => (stanza: Element) =>
-  stanza.name === "message" && String(stanza.attrs.from).split("/")[0] === jid && stanza.attrs.type !== "error" && stanza.getChild("body") !== undefined;
+  stanza.name === "message" &&
+  String(stanza.attrs.from).split("/")[0] === jid &&
+  stanza.attrs.type !== "error" &&
+  stanza.getChild("body") !== undefined;
 
 export async function tell(servers: Servers): Promise<void> {
   const port = servers.xmpp.c2sPort;
@@ -43,8 +46,13 @@ async function addBob(alice: XmppClient): Promise<void> {
   const ask = `<iq type='set' to='${gateway}'><query xmlns='jabber:iq:gateway'><prompt>bob@example.test</prompt></query></iq>`;
   const jid = (await alice.request(ask)).getChild("query")?.getChildText("jid");
   must(jid === bob, `the address became ${bob}`);
-  alice.send(`<iq type='set' id='add'><query xmlns='jabber:iq:roster'><item jid='${bob}' name='Bob'/></query></iq><presence type='subscribe' to='${bob}'/>`);
-  const presence = await alice.next((stanza) => stanza.name === "presence" && String(stanza.attrs.from).startsWith(`${bob}/`), { ...patience, what: "Bob's presence" });
+  alice.send(
+    `<iq type='set' id='add'><query xmlns='jabber:iq:roster'><item jid='${bob}' name='Bob'/></query></iq><presence type='subscribe' to='${bob}'/>`,
+  );
+  const presence = await alice.next(
+    (stanza) => stanza.name === "presence" && String(stanza.attrs.from).startsWith(`${bob}/`),
+    { ...patience, what: "Bob's presence" },
+  );
   line("alice", `sees Bob online (${presence.attrs.from})`);
 }
 
@@ -53,16 +61,27 @@ async function aliceWrites(alice: XmppClient, { dovecot }: Servers): Promise<Mai
   const text = "Hello Bob, shall we meet on Friday at the café? 🚲";
   alice.message({ to: bob, body: text, id: "friday", extra: "<request xmlns='urn:xmpp:receipts'/>" });
   line("alice", text);
-  await alice.next((stanza) => stanza.getChild("received", "urn:xmpp:receipts")?.attrs.id === "friday", { ...patience, what: "the receipt" });
+  await alice.next((stanza) => stanza.getChild("received", "urn:xmpp:receipts")?.attrs.id === "friday", {
+    ...patience,
+    what: "the receipt",
+  });
   line("alice", "sees the check mark: the mail server has taken it");
-  const mail = await waitForMail({ imapPort: dovecot.imapPort, user: "bob@example.test", password: "pw" }, (one) => one.text.includes("Friday"), patience.timeoutMs);
+  const mail = await waitForMail(
+    { imapPort: dovecot.imapPort, user: "bob@example.test", password: "pw" },
+    (one) => one.text.includes("Friday"),
+    patience.timeoutMs,
+  );
   line("bob", `finds this in his mailbox:\n${mail.raw.trim()}`);
   return mail;
 }
 
 async function bobAnswers(alice: XmppClient, { postfix }: Servers, mail: Mail): Promise<void> {
   title("Bob answers in his mail program");
-  const quoted = mail.text.trim().split(/\r?\n/).map((text) => `> ${text}`).join("\n");
+  const quoted = mail.text
+    .trim()
+    .split(/\r?\n/)
+    .map((text) => `> ${text}`)
+    .join("\n");
   await sendMail({
     port: postfix.submissionPort,
     auth: { user: "bob@example.test", password: "pw" },
@@ -84,7 +103,10 @@ async function wrongAddress(alice: XmppClient): Promise<void> {
   title("Alice mistypes an address");
   alice.message({ to: "nobody\\40example.test@email.localhost", body: "Are you there?", id: "typo" });
   line("alice", "to nobody@example.test: Are you there?");
-  const error = await alice.next((stanza) => stanza.attrs.type === "error" && stanza.attrs.id === "typo", { ...patience, what: "the error" });
+  const error = await alice.next((stanza) => stanza.attrs.type === "error" && stanza.attrs.id === "typo", {
+    ...patience,
+    what: "the error",
+  });
   line("alice", `sees on that very message: ${error.getChild("error")?.getChildText("text")}`);
   must(error.getChild("error")?.getChild("item-not-found"), "the error says that there is nobody");
 }
@@ -93,7 +115,11 @@ async function carolWithoutSigningIn(carol: XmppClient, { postfix, dovecot }: Se
   title("Carol has no mail account: the operator's mail domain gives her carol@mail.localhost");
   carol.message({ to: bob, body: "Hello from Carol's phone" });
   line("carol", "Hello from Carol's phone");
-  const mail = await waitForMail({ imapPort: dovecot.imapPort, user: "bob@example.test", password: "pw" }, (one) => one.text.includes("Carol's phone"), patience.timeoutMs);
+  const mail = await waitForMail(
+    { imapPort: dovecot.imapPort, user: "bob@example.test", password: "pw" },
+    (one) => one.text.includes("Carol's phone"),
+    patience.timeoutMs,
+  );
   must(/^from:.*carol@mail\.localhost/im.test(mail.raw), "the mail is from carol@mail.localhost");
   line("bob", `gets it from ${/^from: *(.*)$/im.exec(mail.raw)?.[1]?.trim()} and answers`);
   await sendMail({

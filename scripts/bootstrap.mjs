@@ -16,6 +16,7 @@ const scripts = {
   schema: "scripts/generate-schema.ts",
   demo: "demo/main.ts",
   bench: "bench/main.ts",
+  faults: "test/faults/main.ts",
 };
 
 const [task = "", ...args] = process.argv.slice(2);

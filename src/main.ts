@@ -58,7 +58,10 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
     writable: diskGuard(config.store.path, config.limits.minFreeDisk, clock, (enough) =>
       enough
         ? log.info({}, "there is room on the disk again: new messages are taken")
-        : log.error({ bytes: config.limits.minFreeDisk }, "the disk is almost full: nothing new is taken until there is more than limits.minFreeDisk; make room"),
+        : log.error(
+            { bytes: config.limits.minFreeDisk },
+            "the disk is almost full: nothing new is taken until there is more than limits.minFreeDisk; make room",
+          ),
     ),
   });
   const store = wrapStore(opened);

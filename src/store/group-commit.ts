@@ -64,7 +64,8 @@ export class GroupCommit {
       if (this.#scheduled) return;
       this.#scheduled = true;
       const { gather } = this.#o;
-      if (gather && this.#lastGroup >= busyGroup && performance.now() - this.#committedAt < closeMs) gather(() => this.#flush());
+      if (gather && this.#lastGroup >= busyGroup && performance.now() - this.#committedAt < closeMs)
+        gather(() => this.#flush());
       else setImmediate(() => this.#flush());
     });
   }
@@ -141,7 +142,6 @@ export function toStoreError(error: unknown): StoreError {
   const text = error instanceof Error ? error.message : String(error);
   const primary = code & 0xff;
   if (primary === 13) return new StoreError("full", "the disk that holds the database is full", error);
-  if (primary === 5 || primary === 6)
-    return new StoreError("busy", "another program holds the database locked", error);
+  if (primary === 5 || primary === 6) return new StoreError("busy", "another program holds the database locked", error);
   return new StoreError("broken", `the database refused a write: ${text}`, error);
 }

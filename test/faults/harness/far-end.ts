@@ -1,6 +1,7 @@
 // Where mail ends up: the Maildirs of the recipients, in the order in which Postfix took the mails over.
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import PostalMime from "postal-mime";
 import type { FakeSmtp } from "../../kit/fake-smtp.ts";
 import type { Dovecot } from "../../lab/dovecot.ts";
@@ -9,8 +10,10 @@ import type { ReceivedEntry } from "./ledger.ts";
 import { readMarked } from "./marker.ts";
 
 export interface FarEnd {
-  /** What has arrived for these mailboxes so far, in the order of arrival. */
+  /** What has arrived for these mailboxes so far. */
   collect(users: readonly string[]): Promise<readonly ReceivedEntry[]>;
+  /** The same in the order of arrival. */
+  inOrder(users: readonly string[]): Promise<readonly ReceivedEntry[]>;
   /** Markers of mails that came back to these senders as undeliverable. */
   bounced(users: readonly string[]): Promise<readonly string[]>;
 }
@@ -26,16 +29,24 @@ export function maildirs(dovecot: Dovecot, postfix: Postfix): FarEnd {
     );
     return lists.flat();
   };
+  const collect = async (users: readonly string[]): Promise<ReceivedEntry[]> => {
+    for (const user of users) {
+      for (const file of await files(user)) if (!read.has(file)) read.set(file, await readMail(file, user));
+    }
+    return [...read.values()].filter((entry) => entry !== undefined && users.includes(entry.to)) as ReceivedEntry[];
+  };
   return {
-    async collect(users) {
-      for (const user of users) {
-        for (const file of await files(user)) if (!read.has(file)) read.set(file, await readMail(file, user));
+    collect,
+    async inOrder(users) {
+      const found = await collect(users);
+      for (let wait = 0; wait < 100; wait++) {
+        const order = await submissionOrder(postfix);
+        // The log is written by a process of its own, a moment later.
+        if (found.every((entry) => order.has(entry.id)))
+          return found.toSorted((one, other) => (order.get(one.id) ?? 0) - (order.get(other.id) ?? 0));
+        await sleep(50);
       }
-      const found = [...read.values()].filter(
-        (entry) => entry !== undefined && users.includes(entry.to),
-      ) as ReceivedEntry[];
-      const order = await submissionOrder(postfix);
-      return found.toSorted((one, other) => (order.get(one.id) ?? 0) - (order.get(other.id) ?? 0));
+      throw new Error("Postfix delivered mails that are not in its log");
     },
     async bounced(users) {
       const markers: string[] = [];
@@ -92,17 +103,15 @@ async function submissionOrder(postfix: Postfix): Promise<Map<string, number>> {
 
 /** The scripted SMTP server as the end: every mail that may have been taken. `refused` are those it said no to. */
 export function scriptedEnd(smtp: FakeSmtp, refused: (index: number) => boolean = () => false): FarEnd {
-  return {
-    async collect(users) {
-      const entries = await Promise.all(
-        smtp.mails.map(async (mail, index) => {
-          if (refused(index)) return undefined;
-          const parsed = await PostalMime.parse(mail.raw);
-          return entryOf(parsed.text ?? "", mail.messageId, mail.to[0] ?? "");
-        }),
-      );
-      return entries.filter((entry) => entry !== undefined && users.includes(entry.to)) as ReceivedEntry[];
-    },
-    bounced: async () => [],
+  const collect = async (users: readonly string[]): Promise<ReceivedEntry[]> => {
+    const entries = await Promise.all(
+      smtp.mails.map(async (mail, index) => {
+        if (refused(index)) return undefined;
+        const parsed = await PostalMime.parse(mail.raw);
+        return entryOf(parsed.text ?? "", mail.messageId, mail.to[0] ?? "");
+      }),
+    );
+    return entries.filter((entry) => entry !== undefined && users.includes(entry.to)) as ReceivedEntry[];
   };
+  return { collect, inOrder: collect, bounced: async () => [] };
 }

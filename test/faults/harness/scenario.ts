@@ -90,14 +90,10 @@ export function createScenario(world: World, options: ScenarioOptions = {}): Sce
     }),
   );
 
-  const collect = async (): Promise<readonly ReceivedEntry[]> => {
-    const users = [...lanes.values()].filter((lane) => lane.direction === "out").map((lane) => lane.to);
-    const mails = (await farEnd.collect(users)).filter((entry) => entry.marker.startsWith(`${run}-`));
-    for (const mail of mails) arrived.add(mail.marker);
-    return mails;
-  };
+  const recipients = (): string[] =>
+    [...lanes.values()].filter((lane) => lane.direction === "out").map((lane) => lane.to);
   const missing = async (): Promise<string[]> => {
-    await collect();
+    for (const mail of await farEnd.collect(recipients())) arrived.add(mail.marker);
     const fate = (entry: { readonly marker: string }) => told.get(entry.marker);
     const lost = messages.filter((entry) => fate(entry) === "ok" && !arrived.has(entry.marker));
     const open = messages.filter((entry) => fate(entry) === undefined);
@@ -181,7 +177,7 @@ export function createScenario(world: World, options: ScenarioOptions = {}): Sce
       }
     },
     async verdict(tolerance) {
-      for (const entry of await collect()) received.write(entry);
+      for (const entry of await farEnd.inOrder(recipients())) received.write(entry);
       const senders = [...lanes.values()].filter((lane) => lane.direction === "in").map((lane) => lane.peer);
       for (const marker of await farEnd.bounced(senders))
         ledger.write({ kind: "saw", marker, outcome: "error", detail: "came back as undeliverable", at: Date.now() });

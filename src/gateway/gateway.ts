@@ -96,6 +96,8 @@ export class Gateway implements OutputEvents {
   readonly presence: PresenceBook;
   readonly chat: Chat;
   readonly powers: CommandPowers;
+  /** By conversation: the submission that the next one has to wait for. */
+  readonly #turns = new Map<string, Promise<unknown>>();
   #housekeeping: object | undefined;
   #stopping = false;
 
@@ -257,8 +259,11 @@ export class Gateway implements OutputEvents {
       throw new GatewayError("service-unavailable", "The gateway is restarting; try again in a moment.", {
         wait: true,
       });
-    const account = await this.accountFor(bridge, user, contact);
-    if (body.kind !== "read") await this.#limit(bridge, account, contact, body);
+    const account = await this.#inTurn(`${bridge}/${user}/${contact}`, async () => {
+      const account = await this.accountFor(bridge, user, contact);
+      if (body.kind !== "read") await this.#limit(bridge, account, contact, body);
+      return account;
+    });
     const row = {
       direction: "outgoing",
       account: account.id,
@@ -402,6 +407,22 @@ export class Gateway implements OutputEvents {
     const account = this.accounts.get(id);
     const attached = this.#bridgeOf(id);
     return account && attached?.bridge.open?.(original, { id, self: account.self, options: attached.options });
+  }
+
+  /**
+   * The first message to a new contact waits for the disk before it comes to its lane; those that follow on its heels
+   * would find the contact there and overtake it (P4). Only what comes before the append is in turn, so that the
+   * messages of a conversation still share a commit.
+   */
+  #inTurn<T>(conversation: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(conversation);
+    const mine = before === undefined ? work() : before.then(work, work);
+    this.#turns.set(conversation, mine);
+    const done = () => {
+      if (this.#turns.get(conversation) === mine) this.#turns.delete(conversation);
+    };
+    mine.then(done, done);
+    return mine;
   }
 
   async #limit(bridge: string, account: AccountRecord, contact: RemoteId, body: OutgoingBody): Promise<void> {

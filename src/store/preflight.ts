@@ -39,7 +39,8 @@ function keyProblem(place: StorePlace): string | undefined {
     const text = readFileSync(key, "utf8").trim();
     return /^[0-9a-f]{64}$/i.test(text) ? undefined : `the key file ${key} must hold 64 hexadecimal digits.`;
   } catch (error) {
-    if (codeOf(error) !== "ENOENT") {
+    // ENOTDIR: what is in the way was named already.
+    if (!["ENOENT", "ENOTDIR"].includes(codeOf(error))) {
       return `the key file ${key} cannot be read (${codeOf(error)}): give it to the user that runs viaduct.`;
     }
     if (!existsSync(databaseIn(place))) return undefined;

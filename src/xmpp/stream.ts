@@ -170,17 +170,23 @@ export class ComponentStream extends Component {
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
+    let took = false;
     try {
       while (!this.#paused && !this.#over) {
         const frame = this.#framer.next();
         if (!frame) break;
         this.#onFrame(frame);
+        took = true;
       }
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#pumping = false;
     }
+    // White space between stanzas is nothing (RFC 6120 section 4.6.1), but it carries our TCP acknowledgement. A server
+    // that leaves Nagle's algorithm on (Prosody's default) keeps the next stanza until that comes, 40 ms when we are
+    // silent: so long would a message be in nobody's hands but the kernel's, and lost if we die.
+    if (took) this.write(" ");
   }
 
   #onFrame(frame: Frame): void {

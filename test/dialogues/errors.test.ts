@@ -35,7 +35,7 @@ describe("an error on the very message", () => {
       error("m1", "bob", "auth", "registration-required", `Sign in first: send "login" to the gateway.`),
     );
     await story.nothing();
-    expect(await story.viaduct.gateway.accounts.of("toy", "alice@localhost")).toEqual([]);
+    expect(story.viaduct.gateway.accounts.of("toy", "alice@localhost")).toEqual([]);
   });
 
   test("when it is too long", async () => {

@@ -71,6 +71,7 @@ describe("signing out", () => {
     await story.expect(`<presence type="unavailable" from="carol@toy.localhost/viaduct" to="alice@localhost"/>`);
     await story.expect(`<presence type="unsubscribed" from="carol@toy.localhost" to="alice@localhost"/>`);
     await story.nothing();
+    expect([...story.viaduct.gateway.lanes.lanes].filter(({ head }) => head.account === 1)).toEqual([]);
     expect(story.viaduct.gateway.lanes.loaded).toBe(0);
     await story.stop();
     expect(rowsOf(dir, 1)).toEqual({ accounts: 0, contacts: 0, lane_rows: 0, originals: 0, message_ids: 0 });

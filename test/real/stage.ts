@@ -30,6 +30,8 @@ export interface StageOptions {
   readonly limits?: object;
   readonly permissions?: object;
   readonly log?: GatewayLogger;
+  /** Where the gateway keeps its data. Default: a temporary folder, removed by `stop`; one given here stays. */
+  readonly dir?: string;
 }
 
 /** A mail from somebody's mail program. */
@@ -86,7 +88,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     saslPort: dovecot.saslPort,
     gateway: { "mail.localhost": `lmtp:inet:127.0.0.1:${lmtpPort}` },
   });
-  const dir = mkdtempSync(join(tmpdir(), "viaduct-real-"));
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), "viaduct-real-"));
   const server = (port: number) => ({ host: "127.0.0.1", port, security: "none" });
   const own = { imap: server(dovecot.imapPort), smtp: server(postfix.submissionPort) };
   const settings = {
@@ -165,7 +167,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       for (const person of people) await person.close();
       await gateway?.stop();
       await Promise.all([xmpp.stop(), postfix.stop(), dovecot.stop()]);
-      rmSync(dir, { recursive: true, force: true });
+      if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
     },
   };
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
+import { createVault } from "../../src/store/secrets.ts";
 import { openTestStore, outgoing, seedAccounts, withFolder } from "./open-store.ts";
 
 const alice = { user: "alice@localhost", bridge: "toy", mode: "account", self: "alice" } as const;
@@ -62,15 +63,30 @@ describe("accounts in the store", () => {
   test("S-02: credentials that were swapped between two rows do not open", () =>
     withFolder(async (path) => {
       const store = await openTestStore({ path });
-      await seedAccounts(store, 2);
+      await seedAccounts(store, 3);
       await store.close();
       const thief = new DatabaseSync(path);
       thief.exec(`CREATE TEMP TABLE loot AS SELECT id, credentials FROM accounts;
-        UPDATE accounts SET credentials = (SELECT credentials FROM loot WHERE loot.id = 3 - accounts.id)`);
+        UPDATE accounts SET credentials = (SELECT credentials FROM loot WHERE loot.id = 3 - accounts.id)
+        WHERE id < 3`);
       thief.close();
       const again = await openTestStore({ path });
       await expect(again.accounts.credentials(1)).rejects.toThrow("do not open with this key");
       await expect(again.accounts.credentials(2)).rejects.toThrow("do not open with this key");
+      expect(await again.accounts.credentials(3)).toEqual({ password: "pw" });
+      await again.close();
+    }));
+
+  test("a database does not open with another key, and says what to do", () =>
+    withFolder(async (path) => {
+      const store = await openTestStore({ path });
+      await seedAccounts(store);
+      await store.close();
+      const vault = createVault(Buffer.alloc(32, 8));
+      await expect(openTestStore({ path, vault })).rejects.toThrow("put the key file back");
+      // Nothing was changed by the attempt.
+      const again = await openTestStore({ path });
+      expect(await again.accounts.credentials(1)).toEqual({ password: "pw" });
       await again.close();
     }));
 

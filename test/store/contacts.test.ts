@@ -49,6 +49,7 @@ describe("contacts in the store", () => {
         }
         expect(seen.toSorted()).toEqual(wellFormed.toSorted());
       }),
+      { numRuns: 40 },
     );
     await store.close();
   });

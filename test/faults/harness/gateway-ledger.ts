@@ -42,6 +42,21 @@ export function readGateway(database: string, run: string): GatewayLedger {
   }));
 }
 
+/**
+ * The order in which the gateway took mails over. Postfix delivers side by side and puts off what fails: which of two
+ * mails came first is for whoever got them to say. By marker.
+ */
+export function intakeOrder(database: string, run: string): Map<string, number> {
+  const marker = new RegExp(`^Message-ID: <(${run}-[^@>]*)@`, "m");
+  const rows = withDatabase(database, (db) => db.prepare("SELECT row_id, raw FROM originals").all());
+  return new Map(
+    rows.flatMap(({ row_id: row, raw }) => {
+      const found = marker.exec(Buffer.from(raw as Uint8Array).toString("latin1"))?.[1];
+      return found === undefined ? [] : [[found, Number(row)] as const];
+    }),
+  );
+}
+
 function withDatabase<T>(file: string, read: (db: DatabaseSync) => T): T {
   const db = new DatabaseSync(file, { readOnly: true });
   try {

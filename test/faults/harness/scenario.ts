@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Element } from "ltx";
 import { judge, type Tolerance, type Verdict } from "./checks.ts";
 import { type FarEnd, maildirs, uidOrder } from "./far-end.ts";
-import { findLeaks, readGateway, waitingRows } from "./gateway-ledger.ts";
+import { findLeaks, intakeOrder, readGateway, waitingRows } from "./gateway-ledger.ts";
 import { openLedger, type ReceivedEntry, type SentEntry } from "./ledger.ts";
 import { createLane, type Direction, drive, type Lane, type Mode } from "./load.ts";
 import { type Marker, readMarked } from "./marker.ts";
@@ -181,13 +181,16 @@ export function createScenario(world: World, options: ScenarioOptions = {}): Sce
       const senders = [...lanes.values()].filter((lane) => lane.direction === "in").map((lane) => lane.peer);
       for (const marker of await farEnd.bounced(senders))
         ledger.write({ kind: "saw", marker, outcome: "error", detail: "came back as undeliverable", at: Date.now() });
-      const reads =
-        dovecot !== undefined && [...lanes.values()].some((lane) => lane.direction === "in" && lane.mode === "account");
+      const uses = (mode: Mode) => [...lanes.values()].some((lane) => lane.direction === "in" && lane.mode === mode);
+      const places = new Map([
+        ...(dovecot && uses("account") ? await uidOrder(dovecot, "alice@example.test") : []),
+        ...(uses("domain") ? intakeOrder(world.database, run) : []),
+      ]);
       const evidence = {
         sent: sent.read(),
         received: received.read(),
         gateway: readGateway(world.database, run),
-        ...(reads ? { places: await uidOrder(dovecot, "alice@example.test") } : {}),
+        places,
         leaks: findLeaks(world.database, world.logs(), secrets),
       };
       return judge(evidence, tolerance);

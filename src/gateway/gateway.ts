@@ -18,6 +18,7 @@ import { deliveries, type DeliveryLookups } from "./deliveries.ts";
 import { Dialogs } from "./dialogs.ts";
 import { GatewayError } from "./errors.ts";
 import type { Faults } from "./faults.ts";
+import { keepHouse } from "./housekeeping.ts";
 import { IncomingWorker } from "./incoming.ts";
 import { IntakeWorker } from "./intake.ts";
 import { newKey } from "./keys.ts";
@@ -31,14 +32,13 @@ import {
   type IncomingRow,
   type OutgoingBody,
   type OutputEvents,
-  peerKey,
   type Store,
   type XmppOutput,
 } from "./ports.ts";
 import { createPowers } from "./powers.ts";
 import { PresenceBook } from "./presence.ts";
-import { RateLimit } from "./rate.ts";
 import { Sessions } from "./sessions.ts";
+import { Submissions } from "./submissions.ts";
 
 /** Named, documented and defaulted in the configuration. */
 export interface GatewayLimits {
@@ -78,14 +78,10 @@ interface Attached {
   service: Service | undefined;
 }
 
-/** Final rows, raw mail and replay marks are kept this long. */
-const retention = 7 * 86_400_000;
-const housekeeping = 10 * 60_000;
-
 export class Gateway implements OutputEvents {
   readonly #o: GatewayOptions;
   readonly #bridges = new Map<string, Attached>();
-  readonly #rate: RateLimit;
+  readonly #submissions: Submissions;
   readonly #lookups: DeliveryLookups;
   readonly #intake: IntakeWorker;
   readonly #outgoing: OutgoingWorker;
@@ -96,15 +92,20 @@ export class Gateway implements OutputEvents {
   readonly presence: PresenceBook;
   readonly chat: Chat;
   readonly powers: CommandPowers;
-  /** By conversation: the submission that the next one has to wait for. */
-  readonly #turns = new Map<string, Promise<unknown>>();
-  #housekeeping: object | undefined;
+  #endHousekeeping = () => {};
   #stopping = false;
 
   constructor(options: GatewayOptions) {
     this.#o = options;
     const { store, clock, log, limits, faults } = options;
-    this.#rate = new RateLimit(clock, limits.messagesPerMinute, limits.burst);
+    this.#submissions = new Submissions({
+      ...limits,
+      store: store.lanes,
+      clock,
+      faults,
+      bridge: (name) => this.#attached(name),
+      accountFor: (bridge, user, contact) => this.accountFor(bridge, user, contact),
+    });
     this.accounts = new Accounts({
       store: store.accounts,
       contacts: store.contacts,
@@ -220,13 +221,14 @@ export class Gateway implements OutputEvents {
     }
     this.sessions.startAll(records);
     await this.lanes.start();
-    this.#keepHouse();
+    const { store, clock, log } = this.#o;
+    this.#endHousekeeping = keepHouse({ store: store.lanes, clock, log, expire: () => this.#outgoing.expire() });
   }
 
   /** Finishes what is under way; everything else waits in the lanes for the next start. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#o.clock.clearTimeout(this.#housekeeping);
+    this.#endHousekeeping();
     this.dialogs.close();
     this.presence.stop();
     for (const { service } of this.#bridges.values()) await service?.close();
@@ -259,26 +261,12 @@ export class Gateway implements OutputEvents {
       throw new GatewayError("service-unavailable", "The gateway is restarting; try again in a moment.", {
         wait: true,
       });
-    const account = await this.#inTurn(`${bridge}/${user}/${contact}`, async () => {
-      const account = await this.accountFor(bridge, user, contact);
-      if (body.kind !== "read") await this.#limit(bridge, account, contact, body);
-      return account;
-    });
-    const row = {
-      direction: "outgoing",
-      account: account.id,
-      peer: peerKey({ kind: "contact", id: contact }),
-      key: newKey(this.#o.clock.now()),
-      body,
-    } as const;
-    if (body.kind === "read") await this.#o.store.lanes.supersede(row, "read", Number.MAX_SAFE_INTEGER);
-    await this.#o.store.lanes.append([row]);
-    this.#o.faults.at("outgoing:accepted");
+    await this.#submissions.submit(bridge, user, contact, body);
   }
 
   /** A line that a user writes to the gateway itself. Throws GatewayError when they come too fast. */
   async hear(bridge: string, user: string, text: string): Promise<void> {
-    this.#slow(user);
+    this.#submissions.slowDown(user);
     await this.chat.hear(bridge, user, text);
   }
 
@@ -409,41 +397,6 @@ export class Gateway implements OutputEvents {
     return account && attached?.bridge.open?.(original, { id, self: account.self, options: attached.options });
   }
 
-  /**
-   * The first message to a new contact waits for the disk before it comes to its lane; those that follow on its heels
-   * would find the contact there and overtake it (P4). Only what comes before the append is in turn, so that the
-   * messages of a conversation still share a commit.
-   */
-  #inTurn<T>(conversation: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(conversation);
-    const mine = before === undefined ? work() : before.then(work, work);
-    this.#turns.set(conversation, mine);
-    const done = () => {
-      if (this.#turns.get(conversation) === mine) this.#turns.delete(conversation);
-    };
-    mine.then(done, done);
-    return mine;
-  }
-
-  async #limit(bridge: string, account: AccountRecord, contact: RemoteId, body: OutgoingBody): Promise<void> {
-    const most = Math.min(
-      this.#o.limits.textLength,
-      this.#attached(bridge).bridge.limits?.textLength ?? Number.POSITIVE_INFINITY,
-    );
-    if ((body.text?.length ?? 0) > most)
-      throw new GatewayError("policy-violation", `This message is too long: ${most} characters are the limit.`);
-    this.#slow(account.user);
-    await this.#attached(bridge).contacts.address(account.id, account.user, contact);
-  }
-
-  /** security.md X12. */
-  #slow(user: string): void {
-    const wait = this.#rate.take(user);
-    if (wait === 0) return;
-    const text = `Too many messages at once; try again in ${Math.ceil(wait / 1000)} s.`;
-    throw new GatewayError("policy-violation", text, { wait: true });
-  }
-
   /** A line from the gateway itself, as durable as any message. Users without an account get it only while the link is up. */
   async #say(bridge: string, user: string, text: string, account = this.accounts.of(bridge, user)[0]): Promise<void> {
     if (account === undefined) return this.#attached(bridge).output.tell(user, text);
@@ -451,18 +404,6 @@ export class Gateway implements OutputEvents {
     await this.#o.store.lanes.append([
       { direction: "incoming", account: account.id, peer: gatewayPeer, key: newKey(this.#o.clock.now()), body },
     ]);
-  }
-
-  #keepHouse(): void {
-    const work = async () => {
-      await this.#outgoing.expire();
-      await this.#o.store.lanes.prune(this.#o.clock.now() - retention);
-    };
-    work()
-      .catch((error: unknown) => this.#o.log.error({ err: error }, "housekeeping failed"))
-      .finally(() => {
-        if (!this.#stopping) this.#housekeeping = this.#o.clock.setTimeout(() => this.#keepHouse(), housekeeping);
-      });
   }
 
   #attached(bridge: string): Attached {

@@ -50,7 +50,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     // NORMAL leaves the fsync of a commit to us: GroupCommit does it outside of the event loop, before anybody is told
     // that something is stored. Everything else (checkpoints, a restarted log) SQLite syncs as with FULL.
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;
-      PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;
+      PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST; PRAGMA journal_size_limit = 67108864;
       PRAGMA wal_autocheckpoint = 4000`);
     if (options.path !== ":memory:") chmodSync(options.path, 0o600);
     const build = new Kysely<Tables>({ dialect: new SqliteDialect({ database: forKysely(db) }) });

@@ -127,10 +127,6 @@ export class Link {
     } else if ((await this.#probe.run(1, deadMs)) < 1) {
       throw new LinkDownError("the server did not return our message");
     }
-    // White space between stanzas is nothing (RFC 6120 section 4.6.1), but it carries the TCP acknowledgement of the answer.
-    // Without it a server that leaves Nagle's algorithm on (Prosody's default) holds its next stanza back until our
-    // delayed acknowledgement: 20 to 40 ms instead of one.
-    this.#stream?.write(" ");
   }
 
   #write(xml: string): void {

@@ -43,7 +43,7 @@ const isTextFrom = (jid: string) => (stanza: Element) =>
   stanza.name === "message" && bare(stanza) === jid && stanza.attrs.type !== "error" && bodyOf(stanza) !== "";
 const isReceiptFor = (id: string) => (stanza: Element) =>
   stanza.getChild("received", "urn:xmpp:receipts")?.attrs.id === id;
-const patience = 15_000;
+const patience = 20_000;
 
 export async function connectPerson(options: XmppClientOptions): Promise<Person> {
   const client = await XmppClient.connect({ ...options, presence: false });

@@ -1,6 +1,6 @@
 // Trouble that comes while the gateway runs: each person hears one sentence, what is queued is kept, others go on, and it
 // passes by itself.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -112,11 +112,12 @@ describe("a disk without room", () => {
     };
   };
 
-  it.each([
-    { name: "below limits.minFreeDisk", prepare: almostFull },
-    { name: "full to the last block", prepare: reallyFull },
-  ])("$name: senders are told to wait, what is queued goes out, and it goes on by itself", async ({ prepare }) => {
-    const disk = prepare();
+  const story = "senders are told to wait, what is queued goes out, and it goes on by itself";
+  it(`below limits.minFreeDisk: ${story}`, () => tell(almostFull()));
+  // Some containers do not let root mount anything.
+  it.skipIf(!mayMount())(`full to the last block: ${story}`, () => tell(reallyFull()));
+
+  async function tell(disk: Disk): Promise<void> {
     stage = await setStage({
       xmpp: "prosody",
       users: ["alice"],
@@ -161,7 +162,15 @@ describe("a disk without room", () => {
     const texts = (await stage.mailsOf("bob@example.test")).map((one) => one.text.trim());
     expect(texts.filter((text) => !text.startsWith("try"))).toEqual(["queued before", "after"]);
     expect(stage.gateway.components.every(({ link }) => link.state === "up")).toBe(true);
-  });
+  }
+
+  function mayMount(): boolean {
+    const dir = mkdtempSync(join(tmpdir(), "viaduct-mount-"));
+    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", dir]).status === 0;
+    if (mounted) execFileSync("umount", [dir]);
+    rmSync(dir, { recursive: true });
+    return mounted;
+  }
 
   /** Writes until it is refused: the gateway looks at the disk every two seconds. */
   async function refusal(alice: Person): Promise<ReturnType<typeof readError>> {

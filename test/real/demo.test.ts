@@ -1,0 +1,108 @@
+// What the README promises: the demo tells its story and ends well, and every command and example in it works.
+import { execFile, execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { root } from "../architecture/sources.ts";
+
+const page = (name: string): string => readFileSync(join(root, name), "utf8");
+/** The fenced blocks of a page in a language. */
+const blocks = (text: string, language: string): string[] =>
+  [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].flatMap(([, kind, content]) =>
+    kind === language && content !== undefined ? [content] : [],
+  );
+
+describe("the demo", () => {
+  it("tells each chapter on real servers and ends with 0, within a minute", async () => {
+    const run = promisify(execFile)(process.execPath, [join(root, "demo/main.ts"), "--once"], { timeout: 60_000 });
+    const { stdout, stderr } = await run;
+    expect(stderr).toBe("");
+    const chapters = [...stdout.matchAll(/^== (.*)$/gm)].map(([, title]) => title);
+    expect(chapters).toEqual([
+      "Viaduct: email in an XMPP client, on real servers",
+      "The configuration of Viaduct, whole",
+      "Alice signs in with her mail account, by chat (a command window does the same)",
+      "Alice adds bob@example.test as a contact",
+      "Alice writes to Bob",
+      "Bob answers in his mail program",
+      "Alice mistypes an address",
+      "Carol has no mail account: the operator's mail domain gives her carol@mail.localhost",
+      expect.stringMatching(/^The story took \d+\.\d s in all, servers included\.$/),
+    ]);
+    expect(stdout).toContain("sees on that very message: There is no mailbox nobody@example.test (550 5.1.1).");
+    expect(stdout).toContain('in the same thread: an answer to her message "friday"');
+  });
+});
+
+describe("the README", () => {
+  const readme = page("README.md");
+  const [tryIt = "", install = ""] = blocks(readme, "").filter((block) => /^(npm|viaduct) /m.test(block));
+  const [configuration = "", ejabberd = ""] = blocks(readme, "yaml");
+  let dir: string;
+  beforeAll(() => {
+    dir = mkdtempSync(join(tmpdir(), "viaduct-readme-"));
+  });
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+  /** A line as a shell would run it, without its comment. */
+  const viaduct = (line: string, more: readonly string[] = []): string => {
+    const words = line.replace(/#.*/, "").trim().split(/\s+/);
+    expect(words.shift()).toBe("viaduct");
+    return execFileSync(process.execPath, [join(root, "src/cli.ts"), ...words, ...more], {
+      cwd: dir,
+      encoding: "utf8",
+      timeout: 20_000,
+      env: { PATH: "/usr/bin:/bin" },
+    });
+  };
+  const withoutComments = (text: string): string =>
+    text
+      .split("\n")
+      .map((line) => line.replace(/\s*(?:#|--).*/, ""))
+      .filter((line) => line.trim() !== "")
+      .join("\n");
+
+  it("names npm scripts that exist", () => {
+    const { scripts } = JSON.parse(page("package.json")) as { scripts: Record<string, string> };
+    const named = [...tryIt.matchAll(/^npm (?:run )?(\w+)/gm)].map(([, name]) => name ?? "");
+    expect(named).toEqual(["demo", "test"]);
+    for (const name of named) expect(scripts).toHaveProperty(name);
+  });
+
+  it("shows commands that work, and the ten lines that `init` writes", () => {
+    const lines = install.trim().split("\n");
+    expect(lines.map((line) => line.split(/\s+/).slice(0, 2).join(" "))).toEqual([
+      "npm install",
+      "viaduct init",
+      "viaduct check",
+      "viaduct run",
+    ]);
+    expect(viaduct(lines[1] ?? "")).toContain("Next: viaduct check");
+    expect(withoutComments(readFileSync(join(dir, "viaduct.yaml"), "utf8"))).toBe(withoutComments(configuration));
+    expect(viaduct(lines[2] ?? "")).toMatch(/^ok\nusers: everybody at example\.org\n/);
+  });
+
+  it("shows a configuration that `check` accepts as it stands, in ten lines", () => {
+    expect(configuration.trim().split("\n").length).toBeLessThanOrEqual(10);
+    writeFileSync(join(dir, "readme.yaml"), configuration, { mode: 0o600 });
+    expect(viaduct("viaduct check -c readme.yaml")).toMatch(/^ok\n/);
+  });
+
+  it("shows the lines for Prosody and ejabberd that `check --print` prints", () => {
+    const secret = readFileSync(join(dir, "secret.txt"), "utf8").trim();
+    const printed = (server: string) =>
+      withoutComments(viaduct(`viaduct check --print ${server}`)).replace(secret, "the content of secret.txt");
+    const [prosody = ""] = blocks(readme, "lua");
+    expect(printed("prosody")).toBe(withoutComments(prosody));
+    expect(printed("ejabberd")).toBe(withoutComments(ejabberd));
+  });
+
+  it("leads to the operator's guide, whose mail domain `check` accepts", () => {
+    const [domain = ""] = blocks(page("docs/operator-guide.md"), "yaml");
+    const whole = `${configuration.slice(0, configuration.indexOf("bridges:"))}${domain}`;
+    writeFileSync(join(dir, "domain.yaml"), whole, { mode: 0o600 });
+    expect(viaduct("viaduct check -c domain.yaml")).toMatch(/^ok\n/);
+  });
+});

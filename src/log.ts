@@ -16,7 +16,7 @@ export interface GatewayLogger extends Logger {
 const textFields = new Set(
   (
     "bridge component domain server host path file listener mode kind type state level condition code command reason " +
-    "detail name version xep namespace mailbox direction signal event source method status result table phase title error key account"
+    "detail name version xep namespace mailbox protocol direction signal event source method status result table phase title error key account"
   ).split(" "),
 );
 

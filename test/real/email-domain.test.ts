@@ -92,6 +92,17 @@ describe.each(servers)("an address of the mail domain, on %s", (xmpp) => {
     },
   );
 
+  it.each([
+    "victim%example.test@mail.localhost",
+    "@mail.localhost:victim@example.test",
+    '"victim@example.test"@evil.test',
+  ])("is nobody's when it tries to route: RCPT %s", async (victim) => {
+    const replies = await talk(stage.lmtpPort, ["LHLO x.test", "MAIL FROM:<>", `RCPT TO:<${victim}>`, "QUIT"]);
+    expect(replies).toHaveLength(5);
+    expect(replies[3]).toMatch(/^5\d\d /);
+    expect(await stage.mailsOf("victim@example.test")).toEqual([]);
+  });
+
   it("is not for those who may not use the gateway: nothing is made, and mail for them is refused", async () => {
     const mallory = await stage.enter("mallory");
     const id = mallory.write("bob@example.test", "let me in");

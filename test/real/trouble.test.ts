@@ -16,7 +16,7 @@ const mounts: string[] = [];
 afterEach(async () => {
   await stage?.stop();
   stage = undefined;
-  for (const mount of mounts.splice(0)) execFileSync("umount", [mount]);
+  for (const mount of mounts.splice(0)) execFileSync("/usr/bin/umount", [mount]);
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -90,7 +90,7 @@ describe("a disk without room", () => {
     const bytes = Math.floor(Math.min((bavail * bsize) / 4, 2 ** 30));
     return {
       minFreeDisk: bavail * bsize - bytes / 2,
-      fill: () => void execFileSync("fallocate", ["-l", String(bytes), file]),
+      fill: () => void execFileSync("/usr/bin/fallocate", ["-l", String(bytes), file]),
       clear: () => rmSync(file, { force: true }),
     };
   };
@@ -98,7 +98,7 @@ describe("a disk without room", () => {
   /** A disk of 16 MiB, full to the last block: writes fail. */
   const reallyFull = (): Disk => {
     const dir = newFolder();
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=16m,mode=700", "tmpfs", dir]);
+    execFileSync("/usr/bin/mount", ["-t", "tmpfs", "-o", "size=16m,mode=700", "tmpfs", dir]);
     mounts.push(dir);
     const file = join(dir, "filler");
     return {
@@ -166,8 +166,8 @@ describe("a disk without room", () => {
 
   function mayMount(): boolean {
     const dir = mkdtempSync(join(tmpdir(), "viaduct-mount-"));
-    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", dir]).status === 0;
-    if (mounted) execFileSync("umount", [dir]);
+    const mounted = spawnSync("/usr/bin/mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", dir]).status === 0;
+    if (mounted) execFileSync("/usr/bin/umount", [dir]);
     rmSync(dir, { recursive: true });
     return mounted;
   }

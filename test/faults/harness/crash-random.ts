@@ -7,7 +7,7 @@ import { enrol, signIn, startWorld } from "./world.ts";
 
 export interface CrashRandomOptions {
   readonly kills: number;
-  /** The longest life of a gateway after it is up. Default 400 ms. */
+  /** The longest life of a gateway after it is up. Default 500 ms. */
   readonly lifeMs?: number;
   readonly progress?: (text: string) => void;
 }
@@ -20,12 +20,13 @@ export interface CrashRandomResult {
   readonly seconds: number;
 }
 
-/** Eight outgoing lanes have at most one unanswered message each; the stream's window is 32. */
-const outLanes = 4;
-const inLanes = 4;
+/** Of each mode. A lane has at most one message that waits for its answer. */
+const outLanes = 3;
+const inLanes = 3;
+/** The in-flight window of the component stream (limits.window). */
 const window = 32;
 
-export async function crashRandom({ kills, lifeMs = 400, progress }: CrashRandomOptions): Promise<CrashRandomResult> {
+export async function crashRandom({ kills, lifeMs = 500, progress }: CrashRandomOptions): Promise<CrashRandomResult> {
   const began = Date.now();
   const world = await startWorld();
   try {

@@ -362,11 +362,11 @@ export class Gateway implements OutputEvents {
   #onState(account: AccountRecord, state: SessionState, detail: string | undefined): void {
     this.#o.log.info({ account: account.id, state }, "session state");
     if (state === "login-required" && this.presence.stateOf(account.id) !== state) {
-      const why = detail ? ` (${detail})` : "";
+      const why = detail ?? "The network does not accept its credentials any more.";
       this.#say(
         account.bridge,
         account.user,
-        `${account.self} needs you to sign in again${why}. Send "login". Messages wait until then.`,
+        `${account.self} is signed out. ${why} Send "login"; messages wait until then.`,
         account,
       ).catch((error: unknown) =>
         this.#o.log.error({ err: error, account: account.id }, "the user could not be told to sign in"),

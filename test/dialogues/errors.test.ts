@@ -145,7 +145,7 @@ describe("a password that no longer works", () => {
     };
     await story.send(chat("m1", "bob", "<body>one</body>"));
     await story.expect(`<message type="chat" id="{id}" from="toy.localhost" to="alice@localhost">
-      <body>al needs you to sign in again (The password is wrong.). Send "login". Messages wait until then.</body></message>`);
+      <body>al is signed out. The password is wrong. Send "login"; messages wait until then.</body></message>`);
     await story.expect(`<presence from="toy.localhost/viaduct" to="alice@localhost"><show>xa</show>
       <status>Sign in again: send "login"</status>
       <c xmlns="http://jabber.org/protocol/caps" hash="sha-1" node="urn:viaduct" ver="{ver}"/></presence>`);

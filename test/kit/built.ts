@@ -35,17 +35,16 @@ export function builtFolder(): string {
   mkdirSync(outDir, { recursive: true });
   const project = join(fresh, "tsconfig.json");
   const include = sources.map((pattern) => join(root, pattern));
-  writeFileSync(project, JSON.stringify({ extends: join(root, "tsconfig.build.json"), compilerOptions: { rootDir: root }, include }));
-  // Types are the business of `npm run check`.
-  spawnSync(
-    "tsc",
-    ["-p", project, "--noEmitOnError", "false", "--declaration", "false", "--outDir", outDir],
-    {
-      cwd: root,
-      env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}:${process.env["PATH"] ?? ""}` },
-      timeout: 120_000,
-    },
+  writeFileSync(
+    project,
+    JSON.stringify({ extends: join(root, "tsconfig.build.json"), compilerOptions: { rootDir: root }, include }),
   );
+  // Types are the business of `npm run check`.
+  spawnSync("tsc", ["-p", project, "--noEmitOnError", "false", "--declaration", "false", "--outDir", outDir], {
+    cwd: root,
+    env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}:${process.env["PATH"] ?? ""}` },
+    timeout: 120_000,
+  });
   if (!existsSync(join(outDir, "src", "main.js"))) throw new Error("tsc built nothing: does `npm run build` work?");
   const manifest = { type: "module", imports: { "#bridge": "./src/bridge/index.js" } };
   writeFileSync(join(outDir, "package.json"), JSON.stringify(manifest));

@@ -46,7 +46,7 @@ describe("a password that the user changed at the provider", () => {
     };
     await changePassword("pw", "better");
     expect(await alice.notice()).toBe(
-      'alice@example.org needs you to sign in again (The mail server refuses the login: sign in again.). Send "login". Messages wait until then.',
+      'alice@example.org is signed out. The mail server refuses the login: sign in again. Send "login"; messages wait until then.',
     );
     const waiting = ["one", "two"].map((text) => alice.write("bob@example.test", text, { extra: wantsReceipt }));
     await until("the messages wait", async () =>
@@ -69,7 +69,7 @@ describe("a password that the user changed at the provider", () => {
       "one",
       "two",
     ]);
-    const asked = alice.stanzas.filter((stanza) => stanza.getChildText("body")?.includes("needs you to sign in"));
+    const asked = alice.stanzas.filter((stanza) => stanza.getChildText("body")?.includes("is signed out"));
     // Once for each time that the password changed.
     expect(asked.length).toBeLessThanOrEqual(2);
   });

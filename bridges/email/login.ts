@@ -1,12 +1,15 @@
 // Sign-in (email.md 43): the address and the password; hosts only if nothing is found. Nothing is stored before both
 // servers have let the user in.
+import type { ImapFlow } from "imapflow";
 import { type Answers, BridgeError, type LoginContext, type Prompt, type SignedIn } from "#bridge";
 import { addressId, parseAddress } from "./addressing.ts";
 import { type Discovery, discover } from "./discovery.ts";
 import type { EmailCredentials, Endpoint, MailServers } from "./endpoint.ts";
+import { within } from "./deadline.ts";
 import { imapError, smtpError } from "./errors.ts";
 import { type HostPolicy, isHostName } from "./host-policy.ts";
 import { openImap } from "./imap-client.ts";
+import { firstCursor, type MailCursor } from "./mail-cursor.ts";
 import type { EmailOptions } from "./options.ts";
 import { type Provider, providerOfHost } from "./providers.ts";
 import { openSmtp } from "./smtp-client.ts";
@@ -57,8 +60,9 @@ export async function* login(
     for (;;) {
       const user = found?.user ?? parsed;
       const outcome = await verify({ ...servers, user, password }, deps.policy, context.signal);
-      if (outcome === undefined) {
-        return { self, credentials: toCredentials(servers, parsed, user, password) };
+      if ("cursor" in outcome) {
+        const credentials = toCredentials(servers, parsed, user, password);
+        return { self, credentials, ...(outcome.cursor ? { cursor: outcome.cursor } : {}) };
       }
       if (outcome.refused) {
         error = refusedText(outcome.text, found?.provider ?? providerOfHost(servers.imap.host));
@@ -156,13 +160,18 @@ function outcomeOf(error: BridgeError, server: Endpoint): Outcome {
   return { refused, text: refused ? `${server.host} does not accept this address and password.` : error.message };
 }
 
-/** Undefined: both servers let the user in. */
-async function verify(attempt: Attempt, policy: HostPolicy, signal: AbortSignal): Promise<Outcome | undefined> {
+/** Both servers let the user in. `cursor`: what is in INBOX now is history. */
+interface Verified {
+  readonly cursor: MailCursor | undefined;
+}
+
+async function verify(attempt: Attempt, policy: HostPolicy, signal: AbortSignal): Promise<Outcome | Verified> {
+  let cursor: MailCursor | undefined;
   // One after the other: a wrong password counts once, not twice, towards the provider's lock.
   try {
     const server = await policy.check(attempt.imap);
     const client = await openImap({ server, user: attempt.user, password: attempt.password }, verifyLimits, signal);
-    client.close();
+    cursor = await endOfInbox(client).finally(() => client.close());
   } catch (cause) {
     signal.throwIfAborted();
     return outcomeOf(imapError(cause), attempt.imap);
@@ -176,7 +185,16 @@ async function verify(attempt: Attempt, policy: HostPolicy, signal: AbortSignal)
     signal.throwIfAborted();
     return outcomeOf(smtpError(cause, attempt.smtp.host, { dataSent: false }), attempt.smtp);
   }
-  return undefined;
+  return { cursor };
+}
+
+/** Undefined where the server does not say; then the first session decides. */
+async function endOfInbox(client: ImapFlow): Promise<MailCursor | undefined> {
+  const asked = client.status("INBOX", { uidNext: true, uidValidity: true });
+  const inbox = await within(verifyLimits.silence, asked, () => client.close());
+  if (inbox === false) return undefined;
+  const { uidNext, uidValidity } = inbox;
+  return uidNext && uidValidity ? firstCursor(String(uidValidity), uidNext, Date.now()) : undefined;
 }
 
 function refusedText(text: string, provider: Provider | undefined): string {

@@ -18,6 +18,9 @@ export interface MailCursor {
 /** Repeats within this time before `synced` are dropped by the core, which remembers ids for longer (ms). */
 const overlap = 24 * 3600 * 1000;
 
+/** The mail server's clock may be behind ours: a mail with a fresh UID is new all the same (ms). */
+const clockSkew = 15 * 60 * 1000;
+
 /** The cursor that was stored, or undefined for a first sign-in (or something that is not a cursor). */
 export function parseCursor(stored: Json | undefined): MailCursor | undefined {
   if (typeof stored !== "object" || stored === null || Array.isArray(stored)) return undefined;
@@ -50,7 +53,7 @@ export function renumbered(cursor: MailCursor, uidValidity: string, uidNext: num
 /** Whether a mail that has not been handed over is to be: internal dates count in whole seconds. */
 export function isNews(cursor: MailCursor, uid: number, internalDate: number): boolean {
   const renumberedPart = cursor.resync !== null && uid < cursor.resync.until;
-  const from = renumberedPart ? Math.max(cursor.since, cursor.resync?.from ?? 0) : cursor.since;
+  const from = renumberedPart ? Math.max(cursor.since, cursor.resync?.from ?? 0) : cursor.since - clockSkew;
   return internalDate >= Math.floor(from / 1000) * 1000;
 }
 

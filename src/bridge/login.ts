@@ -28,4 +28,9 @@ export interface SignedIn<Credentials extends Json> {
   readonly self: RemoteId;
   /** Sealed by the core before they touch the disk. */
   readonly credentials: Credentials;
+  /**
+   * Where the first session of a new account begins to read. Without it that is decided when the session is connected, and
+   * what arrives between the sign-in and then counts as history.
+   */
+  readonly cursor?: Json;
 }

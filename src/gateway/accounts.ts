@@ -1,5 +1,5 @@
 // Registrations: several per user and bridge, from a sign-in (account mode) or by being a user of this server (domain mode).
-import type { Json, RemoteId } from "#bridge";
+import type { Json, RemoteId, SignedIn } from "#bridge";
 import { GatewayError } from "./errors.ts";
 import type { AccountId, AccountRecord, AccountStore, ContactStore } from "./ports.ts";
 
@@ -90,13 +90,14 @@ export class Accounts {
   }
 
   /** Stores a sign-in. The same id again replaces its credentials. */
-  async signIn(bridge: string, user: string, self: RemoteId, credentials: Json): Promise<AccountRecord> {
+  async signIn(bridge: string, user: string, signedIn: SignedIn<Json>): Promise<AccountRecord> {
+    const { self, credentials, cursor } = signedIn;
     const accounts = this.of(bridge, user);
     const known = accounts.some((account) => account.self === self && account.mode === "account");
     const count = known ? 0 : [...this.#byId.values()].filter((account) => account.user === user).length;
     if (count >= this.#o.mostPerUser)
       throw new GatewayError("resource-constraint", `You have ${count} accounts here; sign out of one first.`);
-    return this.#save({ bridge, user, mode: "account", self }, credentials);
+    return this.#save({ bridge, user, mode: "account", self }, credentials, cursor);
   }
 
   async remove(account: AccountRecord): Promise<void> {
@@ -109,8 +110,12 @@ export class Accounts {
     if (account.mode === "domain") this.#bySelf.delete(userKey(account.bridge, account.self));
   }
 
-  async #save(account: Omit<AccountRecord, "id" | "createdAt">, credentials: Json | undefined): Promise<AccountRecord> {
-    const record = await this.#o.store.save(account, credentials);
+  async #save(
+    account: Omit<AccountRecord, "id" | "createdAt">,
+    credentials: Json | undefined,
+    cursor?: Json,
+  ): Promise<AccountRecord> {
+    const record = await this.#o.store.save(account, credentials, cursor);
     if (!this.#byId.has(record.id)) this.#index(record);
     return this.#byId.get(record.id) ?? record;
   }

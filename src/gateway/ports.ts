@@ -35,7 +35,12 @@ export interface AccountRecord {
 export interface AccountStore {
   all(): Promise<AccountRecord[]>;
   /** Inserts, or updates the credentials of the account with the same user, bridge, mode and self. */
-  save(account: Omit<AccountRecord, "id" | "createdAt">, credentials: Json | undefined): Promise<AccountRecord>;
+  save(
+    account: Omit<AccountRecord, "id" | "createdAt">,
+    credentials: Json | undefined,
+    /** Kept only when the account has no cursor yet. */
+    cursor?: Json,
+  ): Promise<AccountRecord>;
   /** Unseals. Throws when the key does not fit or the value was moved from another row. */
   credentials(id: AccountId): Promise<Json | undefined>;
   cursor(id: AccountId): Promise<Json | undefined>;

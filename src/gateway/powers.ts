@@ -35,7 +35,7 @@ export function createPowers(gateway: Gateway, { store, clock, log, loginAttempt
       const steps = bridge.login({ options, log, signal: abort.signal });
       const signedIn = yield* signInWith(steps, () => attempt(user));
       const first = gateway.accounts.of(name, user).length === 0;
-      const account = await gateway.accounts.signIn(name, user, signedIn.self, signedIn.credentials);
+      const account = await gateway.accounts.signIn(name, user, signedIn);
       // A session with the old credentials may be there.
       await gateway.sessions.end(account.id);
       gateway.sessions.start(account);

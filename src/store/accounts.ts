@@ -61,6 +61,14 @@ export function accountStore({ db, build, commits, clock, vault }: StoreContext)
     db,
     build.selectFrom("accounts").select("credentials").where("id", "=", param<number>("id")),
   );
+  const begin = statement(
+    db,
+    build
+      .updateTable("accounts")
+      .set({ cursor: param<string>("cursor") })
+      .where("id", "=", param<number>("id"))
+      .where("cursor", "is", null),
+  );
   const cursor = statement(db, build.selectFrom("accounts").select("cursor").where("id", "=", param<number>("id")));
   const remove = [
     build.deleteFrom("accounts").where("id", "=", param<number>("id")),
@@ -72,13 +80,14 @@ export function accountStore({ db, build, commits, clock, vault }: StoreContext)
 
   return {
     all: async () => all.all().map(toRecord),
-    save: (account, credentials) =>
+    save: (account, credentials, first) =>
       commits.run(() => {
         const row = upsert.get({ ...account, now: clock.now() });
         if (row === undefined) throw new Error("an account was neither inserted nor found");
         if (credentials !== undefined) {
           seal.run({ id: row.id, sealed: vault.seal(place(row.id), JSON.stringify(credentials)) });
         }
+        if (first !== undefined) begin.run({ id: row.id, cursor: JSON.stringify(first) });
         return toRecord(row);
       }),
     async credentials(id) {

@@ -19,7 +19,7 @@ async function setUp(domain = false) {
 describe("signing in", () => {
   test("makes an account that a restart finds again", async () => {
     const { accounts, again } = await setUp();
-    const account = await accounts.signIn("toy", alice, "al", { password: "pw" });
+    const account = await accounts.signIn("toy", alice, { self: "al", credentials: { password: "pw" } });
     expect(account).toMatchObject({ user: alice, bridge: "toy", mode: "account", self: "al" });
     const later = again();
     expect(await later.load()).toEqual([account]);
@@ -29,8 +29,8 @@ describe("signing in", () => {
 
   test("with the same id replaces the credentials and makes no second account", async () => {
     const { accounts, store } = await setUp();
-    const first = await accounts.signIn("toy", alice, "al", { password: "old" });
-    const second = await accounts.signIn("toy", alice, "al", { password: "new" });
+    const first = await accounts.signIn("toy", alice, { self: "al", credentials: { password: "old" } });
+    const second = await accounts.signIn("toy", alice, { self: "al", credentials: { password: "new" } });
     expect(second).toEqual(first);
     expect(accounts.of("toy", alice)).toHaveLength(1);
     expect(await store.accounts.credentials(first.id)).toEqual({ password: "new" });
@@ -38,17 +38,17 @@ describe("signing in", () => {
 
   test("to more accounts than a user may have over all bridges is refused, new passwords are not", async () => {
     const { accounts } = await setUp();
-    await accounts.signIn("toy", alice, "a", {});
-    await accounts.signIn("toy", alice, "b", {});
-    await accounts.signIn("email", alice, "c", {});
+    await accounts.signIn("toy", alice, { self: "a", credentials: {} });
+    await accounts.signIn("toy", alice, { self: "b", credentials: {} });
+    await accounts.signIn("email", alice, { self: "c", credentials: {} });
     for (const bridge of ["toy", "email"]) {
-      await expect(accounts.signIn(bridge, alice, "d", {})).rejects.toMatchObject({
+      await expect(accounts.signIn(bridge, alice, { self: "d", credentials: {} })).rejects.toMatchObject({
         condition: "resource-constraint",
         message: "You have 3 accounts here; sign out of one first.",
       });
     }
-    await accounts.signIn("toy", alice, "b", { password: "new" });
-    await accounts.signIn("toy", "bob@localhost", "d", {});
+    await accounts.signIn("toy", alice, { self: "b", credentials: { password: "new" } });
+    await accounts.signIn("toy", "bob@localhost", { self: "d", credentials: {} });
   });
 });
 
@@ -73,8 +73,8 @@ describe("the account of a conversation", () => {
     const { accounts, store } = await setUp(true);
     const domain = await accounts.enrol("toy", alice);
     expect((await accounts.forContact("toy", alice, "bob"))?.id).toBe(domain?.id);
-    const one = await accounts.signIn("toy", alice, "one", {});
-    const two = await accounts.signIn("toy", alice, "two", {});
+    const one = await accounts.signIn("toy", alice, { self: "one", credentials: {} });
+    const two = await accounts.signIn("toy", alice, { self: "two", credentials: {} });
     expect((await accounts.forContact("toy", alice, "bob"))?.id).toBe(two.id);
     await store.contacts.save({ account: one.id, id: "bob", name: undefined, subscribed: false, introduced: true });
     expect((await accounts.forContact("toy", alice, "bob"))?.id).toBe(one.id);
@@ -84,9 +84,9 @@ describe("the account of a conversation", () => {
   test("can be picked by its id, and must be when there are several", async () => {
     const { accounts } = await setUp();
     expect(() => accounts.pick("toy", alice, undefined)).toThrow("You are not signed in here.");
-    const one = await accounts.signIn("toy", alice, "one", {});
+    const one = await accounts.signIn("toy", alice, { self: "one", credentials: {} });
     expect(accounts.pick("toy", alice, undefined)).toEqual(one);
-    await accounts.signIn("toy", alice, "two", {});
+    await accounts.signIn("toy", alice, { self: "two", credentials: {} });
     expect(accounts.pick("toy", alice, "one")).toEqual(one);
     expect(() => accounts.pick("toy", alice, undefined)).toThrow("Which account? One of: one, two.");
     expect(() => accounts.pick("toy", alice, "three")).toThrow("Which account? One of: one, two.");
@@ -94,7 +94,7 @@ describe("the account of a conversation", () => {
 
   test("X30: is never another user's, however alike the names are", async () => {
     const { accounts } = await setUp();
-    await accounts.signIn("toy", alice, "one", {});
+    await accounts.signIn("toy", alice, { self: "one", credentials: {} });
     expect(() => accounts.pick("toy", "alice@localhost.evil", "one")).toThrow("You are not signed in here.");
     expect(accounts.of("toy/alice@localhost", "")).toEqual([]);
   });
@@ -103,7 +103,7 @@ describe("the account of a conversation", () => {
 test("a removed account is gone from every index", async () => {
   const { accounts, again } = await setUp(true);
   const domain = await accounts.enrol("toy", alice);
-  const one = await accounts.signIn("toy", alice, "one", {});
+  const one = await accounts.signIn("toy", alice, { self: "one", credentials: {} });
   if (domain === undefined) throw new Error("domain mode");
   await accounts.remove(domain);
   expect(accounts.of("toy", alice)).toEqual([one]);

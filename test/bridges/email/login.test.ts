@@ -70,6 +70,8 @@ test("signs in with address and password where the operator knows the servers", 
       user: "Alice@home.test",
       password: "pw",
     },
+    // What arrives from here on is news, also before the first session is connected.
+    cursor: expect.objectContaining({ uidNext: 1, uidValidity: expect.stringMatching(/^\d+$/) }),
   });
 });
 

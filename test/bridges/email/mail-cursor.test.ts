@@ -23,9 +23,13 @@ test("survives being stored, and takes nothing else for a cursor", () => {
 
 test("takes what was in the mailbox before sign-in for history, whatever its number", () => {
   const first = firstCursor("7", 10, signIn + 500);
-  expect(isNews(first, 10, signIn - 1000)).toBe(false);
-  // INTERNALDATE has no fractions: a mail of the same second may be new.
-  expect(isNews(first, 10, signIn)).toBe(true);
+  expect(isNews(first, 10, signIn - hour)).toBe(false);
+  // A server whose clock is ten minutes behind ours dates a new mail before the sign-in.
+  expect(isNews(first, 10, signIn - 10 * 60_000)).toBe(true);
+  // INTERNALDATE has no fractions: after a renumbering a mail of the same second may be new, an earlier one is not.
+  const again = renumbered(first, "8", 200);
+  expect(isNews(again, 5, signIn)).toBe(true);
+  expect(isNews(again, 5, signIn - 1000)).toBe(false);
 });
 
 test("after a renumbering reads again only what came about a day before it was last in step", () => {

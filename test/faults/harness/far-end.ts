@@ -38,15 +38,15 @@ export function maildirs(dovecot: Dovecot, postfix: Postfix): FarEnd {
   return {
     collect,
     async inOrder(users) {
-      const found = await collect(users);
-      for (let wait = 0; wait < 100; wait++) {
-        const order = await submissionOrder(postfix);
-        // The log is written by a process of its own, a moment later.
-        if (found.every((entry) => order.has(entry.id)))
+      // Postfix may still be at the second copy of something, and its log is written a moment later.
+      for (let wait = 0; wait < 200; wait++) {
+        const { order, busy } = readLog(await postfix.logText());
+        const found = await collect(users);
+        if (!busy && found.every((entry) => order.has(entry.id)))
           return found.toSorted((one, other) => (order.get(one.id) ?? 0) - (order.get(other.id) ?? 0));
         await sleep(50);
       }
-      throw new Error("Postfix delivered mails that are not in its log");
+      throw new Error("Postfix still has mails in its queue after 10 s, or delivered some that are not in its log");
     },
     async bounced(users) {
       const markers: string[] = [];
@@ -92,13 +92,21 @@ export async function uidOrder(dovecot: Dovecot, user: string): Promise<Map<stri
   return order;
 }
 
-/** Postfix logs a line for each mail it takes, before it says 250; deliveries after that run side by side. */
-async function submissionOrder(postfix: Postfix): Promise<Map<string, number>> {
+/**
+ * Postfix logs a line for each mail it takes, before it says 250, and one when it is done with it; the deliveries in
+ * between run side by side.
+ */
+function readLog(log: string): { readonly order: ReadonlyMap<string, number>; readonly busy: boolean } {
   const order = new Map<string, number>();
-  for (const [, id = ""] of (await postfix.logText()).matchAll(/ message-id=(<[^>]*>)/g)) {
-    if (!order.has(id)) order.set(id, order.size);
+  const open = new Map<string, number>();
+  for (const [, queueId = "", what = "", id = ""] of log.matchAll(
+    / ([0-9A-F]{6,}): (message-id=(<[^>]*>)|removed$)/gm,
+  )) {
+    // Names in the queue are used again.
+    open.set(queueId, (open.get(queueId) ?? 0) + (what === "removed" ? -1 : 1));
+    if (id !== "" && !order.has(id)) order.set(id, order.size);
   }
-  return order;
+  return { order, busy: [...open.values()].some((count) => count > 0) };
 }
 
 /** The scripted SMTP server as the end: every mail that may have been taken. `refused` are those it said no to. */

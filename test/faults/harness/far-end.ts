@@ -38,12 +38,14 @@ export function maildirs(dovecot: Dovecot, postfix: Postfix): FarEnd {
   return {
     collect,
     async inOrder(users) {
-      // Postfix may still be at the second copy of something, and its log is written a moment later.
+      // Postfix may still be at the second copy of something, or have a mail for us whose 250 it never got; and its log is
+      // written a moment later.
       for (let wait = 0; wait < 200; wait++) {
         const { order, busy } = readLog(await postfix.logText());
         const found = await collect(users);
         if (!busy && found.every((entry) => order.has(entry.id)))
           return found.toSorted((one, other) => (order.get(one.id) ?? 0) - (order.get(other.id) ?? 0));
+        if (wait % 10 === 9) await postfix.flushQueue();
         await sleep(50);
       }
       throw new Error("Postfix still has mails in its queue after 10 s, or delivered some that are not in its log");

@@ -41,9 +41,10 @@ export function maildirs(dovecot: Dovecot, postfix: Postfix): FarEnd {
       // Postfix may still be at the second copy of something, or have a mail for us whose 250 it never got; and its log is
       // written a moment later.
       for (let wait = 0; wait < 200; wait++) {
-        const { order, busy } = readLog(await postfix.logText());
+        const waiting = await queued(postfix);
+        const order = submissionOrder(await postfix.logText());
         const found = await collect(users);
-        if (!busy && found.every((entry) => order.has(entry.id)))
+        if (waiting === 0 && found.every((entry) => order.has(entry.id)))
           return found.toSorted((one, other) => (order.get(one.id) ?? 0) - (order.get(other.id) ?? 0));
         if (wait % 10 === 9) await postfix.flushQueue();
         await sleep(50);
@@ -94,21 +95,18 @@ export async function uidOrder(dovecot: Dovecot, user: string): Promise<Map<stri
   return order;
 }
 
-/**
- * Postfix logs a line for each mail it takes, before it says 250, and one when it is done with it; the deliveries in
- * between run side by side.
- */
-function readLog(log: string): { readonly order: ReadonlyMap<string, number>; readonly busy: boolean } {
+/** Postfix logs a line for each mail it takes, before it says 250; deliveries after that run side by side. */
+function submissionOrder(log: string): ReadonlyMap<string, number> {
   const order = new Map<string, number>();
-  const open = new Map<string, number>();
-  for (const [, queueId = "", what = "", id = ""] of log.matchAll(
-    / ([0-9A-F]{6,}): (message-id=(<[^>]*>)|removed$)/gm,
-  )) {
-    // Names in the queue are used again.
-    open.set(queueId, (open.get(queueId) ?? 0) + (what === "removed" ? -1 : 1));
-    if (id !== "" && !order.has(id)) order.set(id, order.size);
-  }
-  return { order, busy: [...open.values()].some((count) => count > 0) };
+  for (const [, id = ""] of log.matchAll(/ message-id=(<[^>]*>)/g)) if (!order.has(id)) order.set(id, order.size);
+  return order;
+}
+
+/** Mails that Postfix has not finished with. */
+async function queued(postfix: Postfix): Promise<number> {
+  const folders = ["incoming", "active", "deferred"].map((name) => join(postfix.dir, "queue", name));
+  const lists = await Promise.all(folders.map((folder) => readdir(folder, { recursive: true, withFileTypes: true })));
+  return lists.flat().filter((entry) => entry.isFile()).length;
 }
 
 /** The scripted SMTP server as the end: every mail that may have been taken. `refused` are those it said no to. */

@@ -67,10 +67,10 @@ function npm(npmArgs) {
   return { status: result.status, stderr: result.stderr ?? String(result.error) };
 }
 
-/** Whether all that `npm ci` misses are packages without a known version: those the registry does not have. */
+/** Whether all that `npm ci` complains of is packages that the lockfile does not name (a registry may list more or fewer platforms). */
 function lacksOnlyOtherPlatforms(stderr) {
   const missing = stderr.split("\n").filter((line) => /\b(Missing|Invalid): /.test(line));
-  return missing.length > 0 && missing.every((line) => /Missing: \S+@ from lock file$/.test(line.trimEnd()));
+  return missing.length > 0 && missing.every((line) => /Missing: \S+@\S* from lock file$/.test(line.trimEnd()));
 }
 
 /** npm leaves a lockfile of its own in node_modules; one younger than ours was made from it. */

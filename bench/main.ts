@@ -16,7 +16,7 @@ import { type MailEndpoint, rssWith, seedAccounts, seedQueue, settledRss } from 
 import { createEchoBridge } from "./echo.ts";
 import { mailIn, mailOut } from "./mail.ts";
 import { Report } from "./report.ts";
-import { ceiling, roundTrips } from "./roundtrip.ts";
+import { ceiling, rawEcho, roundTrips } from "./roundtrip.ts";
 import { startSink } from "./sink.ts";
 
 const parts = ["roundtrip", "mail", "accounts", "start"] as const;
@@ -51,13 +51,18 @@ async function roundTrip(): Promise<void> {
     const jid = "echo.localhost";
     // The ceiling before and after, for the machine is shared: the ratio counts.
     const before = await ceiling(server.c2sPort, server.componentPort, "raw.localhost", 20_000);
-    const one = await roundTrips(server.c2sPort, jid, child, { count: 2_000, window: 1, conversations: 1 });
-    const many = await roundTrips(server.c2sPort, jid, child, { count: 20_000, window: 50, conversations: 50 });
+    const wide = { count: 20_000, window: 50, conversations: 50 };
+    const cpuMs = async () => (await child.stats()).cpuMs;
+    const raw = await rawEcho(server.c2sPort, server.componentPort, "raw.localhost", wide);
+    const one = await roundTrips(server.c2sPort, jid, cpuMs, { count: 2_000, window: 1, conversations: 1 });
+    const many = await roundTrips(server.c2sPort, jid, cpuMs, wide);
     const after = await ceiling(server.c2sPort, server.componentPort, "raw.localhost", 20_000);
     const top = (before + after) / 2;
     report.add("server_ceiling_per_s", top, "1/s");
     report.add("roundtrip_w50_per_s", many.perSecond, "1/s");
+    report.add("raw_echo_w50_per_s", raw.perSecond, "1/s");
     report.add("roundtrip_w50_of_ideal", many.perSecond / (top / 2), "ratio", "0.70 of half the ceiling");
+    report.add("roundtrip_w50_of_raw_echo", many.perSecond / raw.perSecond, "ratio");
     report.add("roundtrip_w50_p50_ms", many.p50, "ms");
     report.add("roundtrip_w1_p50_ms", one.p50, "ms", "under 3");
     report.add("roundtrip_w1_p99_ms", one.p99, "ms");

@@ -1,5 +1,4 @@
 // The server's own ceiling, and round trips through the gateway.
-import type { ViaductChild } from "../test/kit/viaduct-child.ts";
 import { rawClient, rawComponent } from "./raw-client.ts";
 
 const warmUp = 500;
@@ -30,19 +29,55 @@ export async function ceiling(c2sPort: number, componentPort: number, jid: strin
   return (count / ms) * 1000;
 }
 
+export interface Shape {
+  readonly count: number;
+  /** Messages without an answer at any time. */
+  readonly window: number;
+  readonly conversations: number;
+}
+
 export interface RoundTrips {
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
+  /** CPU of what answered, in milliseconds a round trip. */
   readonly cpuMs: number;
+}
+
+/**
+ * The same round trips with a raw component that answers at once, keeps nothing and promises nothing: what client and
+ * server leave to any gateway at this window.
+ */
+export async function rawEcho(c2sPort: number, componentPort: number, jid: string, shape: Shape): Promise<RoundTrips> {
+  const component = await rawComponent(componentPort, jid, "secret");
+  let rest = "";
+  component.onText = (text) => {
+    const all = rest + text;
+    let answers = "";
+    let position = 0;
+    for (const match of all.matchAll(/<message([^>]*)>.*?<body>(.*?)<\/body>.*?<\/message>/g)) {
+      position = match.index + match[0].length;
+      const [, attributes = "", body = ""] = match;
+      const value = (name: string) => new RegExp(`\\b${name}=['"]([^'"]+)`).exec(attributes)?.[1] ?? "";
+      const to = value("from").split("/")[0];
+      answers += `<message from='${value("to")}' to='${to}' type='chat' id='e${body}'><body>${body}</body></message>`;
+    }
+    rest = all.slice(position);
+    if (answers !== "") component.write(answers);
+  };
+  try {
+    return await roundTrips(c2sPort, jid, async () => 0, shape);
+  } finally {
+    component.close();
+  }
 }
 
 /** Sends `count` messages with at most `window` unanswered, spread over `conversations`; waits for every answer. */
 export async function roundTrips(
   c2sPort: number,
   jid: string,
-  child: ViaductChild,
-  shape: { count: number; window: number; conversations: number },
+  cpuMs: () => Promise<number>,
+  shape: Shape,
 ): Promise<RoundTrips> {
   const client = await rawClient(c2sPort, "alice", "pw");
   const run = async (count: number, offset: number) => {
@@ -80,15 +115,15 @@ export async function roundTrips(
     return { ms: performance.now() - started, took };
   };
   await run(warmUp, 1_000_000_000);
-  const before = await child.stats();
+  const before = await cpuMs();
   const { ms, took } = await run(shape.count, 0);
-  const after = await child.stats();
+  const after = await cpuMs();
   client.close();
   took.sort();
   return {
     perSecond: (shape.count / ms) * 1000,
     p50: took[Math.floor(shape.count * 0.5)] ?? 0,
     p99: took[Math.floor(shape.count * 0.99)] ?? 0,
-    cpuMs: (after.cpuMs - before.cpuMs) / shape.count,
+    cpuMs: (after - before) / shape.count,
   };
 }

@@ -48,8 +48,6 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
     path: databaseIn(config.store),
     clock,
     vault: createVault(loadKey(config.store.key)),
-    // The disk's own pace, whatever clock the gateway is given.
-    gather: (commit) => void systemClock.setTimeout(commit, 1),
     onCommit: (point) => faults.at(`commit:${point}`),
     onBroken(error) {
       log.error({ err: error }, "the disk failed: ending, so that the next start sees what is really stored");

@@ -233,7 +233,7 @@ export interface LaneStore {
   supersede(head: LaneHead, kind: OutgoingBody["kind"], before: number): Promise<void>;
   raw(row: number): Promise<Uint8Array | undefined>;
   /** Raw bytes of the message with this stanza id, while they are kept. */
-  rawOf(account: AccountId, xmppId: string): Promise<Uint8Array | undefined>;
+  rawOf(account: AccountId, peer: string, xmppId: string): Promise<Uint8Array | undefined>;
   /** Deletes final rows, raw bytes and replay marks older than `before`. Returns how many rows went. */
   prune(before: number): Promise<number>;
 }

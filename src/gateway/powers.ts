@@ -66,7 +66,7 @@ export function createPowers(gateway: Gateway, { store, clock, log, loginAttempt
     async fullText(bridge, user, id) {
       const account = await gateway.accountFor(bridge, user, id);
       const last = await store.messages.lastIncoming(account.id, peerKey({ kind: "contact", id }));
-      const raw = last && (await store.lanes.rawOf(account.id, last.xmppId));
+      const raw = last && (await store.lanes.rawOf(account.id, last.peer, last.xmppId));
       const { bridge: adapter, options } = gateway.bridgeOf(bridge);
       return raw && (await adapter.fullText?.(raw, options));
     },

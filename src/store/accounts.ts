@@ -76,6 +76,7 @@ export function accountStore({ db, build, commits, clock, vault }: StoreContext)
     build.deleteFrom("lane_rows").where("account", "=", param<number>("id")),
     build.deleteFrom("originals").where("account", "=", param<number>("id")),
     build.deleteFrom("message_ids").where("account", "=", param<number>("id")),
+    build.deleteFrom("conversations").where("account", "=", param<number>("id")),
   ].map((query) => statement(db, query));
 
   return {

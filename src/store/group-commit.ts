@@ -1,6 +1,6 @@
-// Group commit: writes that arrive in the same turn of the event loop share one transaction, and transactions that are
-// committed while the disk is busy share one fsync. The fsync runs outside of the event loop, so a slow disk makes groups
-// larger and delays nobody who does not wait for it (docs/decisions/0002-fsync-outside-the-event-loop.md).
+// Group commit: writes that arrive in the same turn of the event loop, or while the disk is busy, share one transaction and
+// one fsync. The fsync runs outside of the event loop, so a slow disk makes groups larger and delays nobody who does not
+// wait for it (docs/decisions/0002-fsync-outside-the-event-loop.md).
 import type { DatabaseSync } from "node:sqlite";
 import { StoreError } from "../gateway/ports.ts";
 
@@ -8,7 +8,7 @@ interface Pending {
   run(): unknown;
   resolve(value: never): void;
   reject(error: unknown): void;
-  stored?: ((result: never) => void) | undefined;
+  listen?: ((result: never, point: "committed" | "synced") => void) | undefined;
   result?: unknown;
 }
 
@@ -21,21 +21,11 @@ export interface GroupCommitOptions {
   /** Called around each COMMIT and after each fsync: a place for fault injection. */
   readonly onPoint: (point: CommitPoint) => void;
   /**
-   * Runs a commit that follows close on another a moment later, so that more writes share it. A busy gateway commits
-   * about a thousand times a second then, however fast the disk; where writes come one by one none waits. Left out:
-   * every turn of the event loop commits.
-   */
-  readonly gather?: (commit: () => void) => void;
-  /**
    * The disk did not take what SQLite believes to be stored. What an fsync reports once it does not report again, so the
    * process must end and start over from what is really there.
    */
   readonly onBroken: (error: StoreError) => void;
 }
-
-/** What "close" means for `gather`, and how many writes a commit has while the gateway is busy. */
-const closeMs = 1;
-const busyGroup = 4;
 
 export class GroupCommit {
   readonly #o: GroupCommitOptions;
@@ -45,8 +35,6 @@ export class GroupCommit {
   #unsynced: Pending[] = [];
   #syncing: Promise<void> | undefined;
   #broken: StoreError | undefined;
-  #committedAt = Number.NEGATIVE_INFINITY;
-  #lastGroup = 0;
 
   constructor(options: GroupCommitOptions) {
     this.#o = options;
@@ -55,25 +43,28 @@ export class GroupCommit {
   /**
    * Run `write` inside the next transaction; resolves with its result when the commit is on disk. `write` runs
    * synchronously and may run twice: alone again, when another write of its group failed. Rejects with StoreError.
-   * `stored` hears the result in the same moment, before anybody who waits for a promise of this commit goes on.
+   * `listen` hears the result twice, in the order of the writes: right after the COMMIT, and when it is on disk, before
+   * anybody who waits for a promise of this commit goes on.
    */
-  run<T>(write: () => T, stored?: (result: T) => void): Promise<T> {
+  run<T>(write: () => T, listen?: (result: T, point: "committed" | "synced") => void): Promise<T> {
     if (this.#broken) return Promise.reject(this.#broken);
     return new Promise<T>((resolve, reject) => {
-      this.#pending.push({ run: write, resolve, reject, stored });
+      this.#pending.push({ run: write, resolve, reject, listen });
       if (this.#scheduled) return;
-      this.#scheduled = true;
-      const { gather } = this.#o;
-      if (gather && this.#lastGroup >= busyGroup && performance.now() - this.#committedAt < closeMs)
-        gather(() => this.#flush());
-      else setImmediate(() => this.#flush());
+      // While the disk is busy the next commit gathers: it could not be on disk any earlier.
+      if (this.#syncing === undefined) this.#schedule();
     });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#flush());
   }
 
   /** Commits what waits; resolves when everything is on disk. */
   async drain(): Promise<void> {
     this.#flush();
-    // A gathering commit finds nothing left to do.
     while (this.#syncing) await this.#syncing;
   }
 
@@ -106,32 +97,39 @@ export class GroupCommit {
       if (db.isTransaction) db.exec("ROLLBACK");
       return toStoreError(error);
     }
-    this.#committedAt = performance.now();
-    this.#lastGroup = group.length;
     onPoint("after");
+    for (const one of group) one.listen?.(one.result as never, "committed");
     this.#unsynced.push(...group);
-    this.#syncing ??= this.#sync().finally(() => {
-      this.#syncing = undefined;
-    });
+    if (this.#syncing === undefined) this.#sync();
     return undefined;
   }
 
-  async #sync(): Promise<void> {
-    while (this.#unsynced.length > 0) {
-      const group = this.#unsynced;
-      this.#unsynced = [];
-      try {
-        await this.#o.sync();
-      } catch (cause) {
-        this.#broken = new StoreError("broken", "the disk did not store what was written to it", cause);
-        for (const one of [...group, ...this.#unsynced]) one.reject(this.#broken);
-        this.#unsynced = [];
-        return this.#o.onBroken(this.#broken);
-      }
-      this.#o.onPoint("synced");
-      for (const one of group) one.resolve(one.result as never);
-      for (const one of group) one.stored?.(one.result as never);
-    }
+  #sync(): void {
+    const group = this.#unsynced;
+    this.#unsynced = [];
+    this.#syncing = this.#o.sync().then(
+      () => this.#onSynced(group),
+      (cause: unknown) => this.#onLost(group, cause),
+    );
+  }
+
+  #onSynced(group: readonly Pending[]): void {
+    this.#syncing = undefined;
+    this.#o.onPoint("synced");
+    for (const one of group) one.resolve(one.result as never);
+    for (const one of group) one.listen?.(one.result as never, "synced");
+    if (this.#unsynced.length > 0) this.#sync();
+    // In the next turn: those who waited go on before, and what they write joins.
+    else if (this.#pending.length > 0) this.#schedule();
+  }
+
+  #onLost(group: readonly Pending[], cause: unknown): void {
+    this.#syncing = undefined;
+    this.#broken = new StoreError("broken", "the disk did not store what was written to it", cause);
+    for (const one of [...group, ...this.#unsynced, ...this.#pending]) one.reject(this.#broken);
+    this.#unsynced = [];
+    this.#pending = [];
+    this.#o.onBroken(this.#broken);
   }
 }
 

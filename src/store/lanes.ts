@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { Json } from "#bridge";
 import type {
   Delivery,
@@ -15,7 +16,17 @@ import type { StoreContext } from "./sqlite.ts";
 import { type Args, param, statement } from "./statement.ts";
 import { directions, states, type Tables } from "./tables.ts";
 
+/** The rowid of the row that this connection inserted last. */
+const lastInsert = sql<number>`last_insert_rowid()`;
+
 const isFinal = (state: RowState) => state === "done" || state === "failed";
+
+/**
+ * When a row is shown to the lanes. What is acted on outside must be on disk first. Towards XMPP there is nothing to wait
+ * for: whoever handed the row over gets the acknowledgement after the fsync, so what a power cut takes away comes
+ * again, and its stanza carries the same id.
+ */
+const shownAt = (direction: Direction): "committed" | "synced" => (direction === "outgoing" ? "synced" : "committed");
 
 export function laneStore(context: StoreContext): LaneStore {
   const { commits, clock, admit } = context;
@@ -23,11 +34,14 @@ export function laneStore(context: StoreContext): LaneStore {
   // This process is the only writer, so it numbers the rows itself: the order within a group commit is then ours.
   let lastId = q.lastId.get()?.id ?? 0;
   // Rows are shown to the lanes by `announce` alone: a page that held them earlier would hand them over twice.
-  let announcedTo = lastId;
+  const announcedTo = { committed: lastId, synced: lastId };
   let listener: (rows: readonly LaneRow[]) => void = () => {};
-  const announce = (rows: readonly LaneRow[]): void => {
-    announcedTo = rows.at(-1)?.id ?? announcedTo;
-    if (rows.length > 0) listener(rows);
+  const announce = (rows: readonly LaneRow[], point: "committed" | "synced"): void => {
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    announcedTo[point] = last.id;
+    const shown = rows.filter((row) => shownAt(row.direction) === point);
+    if (shown.length > 0) listener(shown);
   };
 
   const insert = (row: NewRow): LaneRow => {
@@ -50,7 +64,17 @@ export function laneStore(context: StoreContext): LaneStore {
     if (record.kind === "message" && !record.fromSelf && record.digest !== "") {
       if (q.isOwn.get({ account: record.account, remoteId: record.remoteId })) return false;
     }
-    return q.remember.run(recordArgs(record, original, clock.now())) > 0;
+    return write(record, original);
+  };
+
+  /** A message already remembered under this id keeps its first record; returns whether this one is the first. */
+  const write = (record: MessageRecord, original: number | null): boolean => {
+    if (q.remember.run(recordArgs(record, original, clock.now())) === 0) return false;
+    if (record.kind === "message") {
+      const isOriginal = original === null ? 0 : 1;
+      q.advance.run({ account: record.account, peer: record.peer, isOriginal });
+    }
+    return true;
   };
 
   /** False: the account was removed meanwhile, and its data must not come back (security.md S-09). */
@@ -70,8 +94,8 @@ export function laneStore(context: StoreContext): LaneStore {
         attempts,
       });
     }
-    // A message already remembered under this id (its echo was faster than the answer) keeps its first record.
-    if (s.record) q.remember.run(recordArgs(s.record, null, clock.now()));
+    // Its echo may have been faster than the answer.
+    if (s.record) write(s.record, null);
     return (s.notes ?? []).map(insert);
   };
 
@@ -113,7 +137,8 @@ export function laneStore(context: StoreContext): LaneStore {
       commits.run(() => {
         for (const id of ids) q.finish.run({ id, state: states.indexOf("done"), error: null });
       }),
-    page: async (head, after, limit) => q.page.all({ ...headArgs(head), after, until: announcedTo, limit }).map(toRow),
+    page: async (head, after, limit) =>
+      q.page.all({ ...headArgs(head), after, until: announcedTo[shownAt(head.direction)], limit }).map(toRow),
     heads: async () =>
       q.heads.all().map((row) => ({ account: row.account, direction: direction(row.direction), peer: row.peer })),
     async counts() {
@@ -131,7 +156,7 @@ export function laneStore(context: StoreContext): LaneStore {
         }
       }),
     raw: async (row) => q.raw.get({ id: row })?.raw,
-    rawOf: async (account, xmppId) => q.rawOf.get({ account, xmppId })?.raw,
+    rawOf: async (account, peer, xmppId) => q.rawOf.get({ account, peer, xmppId })?.raw,
     prune: (before) =>
       commits.run(() => q.pruneRows.run({ before }) + q.pruneRaw.run({ before }) + q.pruneMarks.run({ before })),
   };
@@ -205,6 +230,24 @@ function queries({ db, build }: StoreContext) {
         })
         .onConflict((conflict) => conflict.doNothing()),
     ),
+    /** Right after `remember`, whose row becomes the newest of its conversation. */
+    advance: statement(
+      db,
+      build
+        .insertInto("conversations")
+        .values({
+          account,
+          peer: param<string>("peer"),
+          last_message: lastInsert,
+          last_original: sql<number | null>`iif(${param<number>("isOriginal")}, ${lastInsert}, NULL)`,
+        })
+        .onConflict((conflict) =>
+          conflict.columns(["account", "peer"]).doUpdateSet({
+            last_message: (e) => e.ref("excluded.last_message"),
+            last_original: (e) => e.fn.coalesce("excluded.last_original", "conversations.last_original"),
+          }),
+        ),
+    ),
     // A final row keeps its id and state for the ledger; what people wrote goes.
     finish: statement(
       db,
@@ -267,6 +310,7 @@ function queries({ db, build }: StoreContext) {
         .innerJoin("message_ids", "message_ids.original", "originals.row_id")
         .select("raw")
         .where("message_ids.account", "=", account)
+        .where("message_ids.peer", "=", param<string>("peer"))
         .where("xmpp_id", "=", param<string>("xmppId"))
         .limit(1),
     ),
@@ -288,13 +332,7 @@ function queries({ db, build }: StoreContext) {
         .deleteFrom("message_ids")
         .where("kind", "=", "original")
         .where("seen_at", "<", param<number>("before"))
-        .where((e) =>
-          e.not(
-            e.exists(
-              e.selectFrom("lane_rows").select("id").whereRef("key", "=", "message_ids.xmpp_id").where("state", "<", 2),
-            ),
-          ),
-        ),
+        .where("xmpp_id", "not in", waiting.select("key").where("direction", "=", directions.indexOf("intake"))),
     ),
   };
 }

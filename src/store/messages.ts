@@ -25,8 +25,18 @@ export function messageStore({ db, build }: StoreContext): MessageStore {
     db,
     messages.where("remote_id", "=", param<string>("id")).orderBy("id", "desc").limit(1),
   );
-  const last = statement(db, inConversation.orderBy("id", "desc").limit(1));
-  const lastIncoming = statement(db, inConversation.where("original", "is not", null).orderBy("id", "desc").limit(1));
+  const newest = (column: "last_message" | "last_original") =>
+    statement(
+      db,
+      build
+        .selectFrom("conversations")
+        .innerJoin("message_ids", "message_ids.id", `conversations.${column}`)
+        .selectAll("message_ids")
+        .where("conversations.account", "=", param<number>("account"))
+        .where("conversations.peer", "=", param<string>("peer")),
+    );
+  const last = newest("last_message");
+  const lastIncoming = newest("last_original");
   const lastOfThread = statement(
     db,
     inConversation.where("thread", "=", param<string>("thread")).orderBy("id", "desc").limit(1),

@@ -34,8 +34,6 @@ export interface SqliteOptions {
   readonly vault: Vault;
   /** Called around each COMMIT and after each fsync. */
   readonly onCommit?: (point: CommitPoint) => void;
-  /** See GroupCommitOptions. */
-  readonly gather?: (commit: () => void) => void;
   /** The disk lost a write: end the process. */
   readonly onBroken?: (error: StoreError) => void;
   /** False while there is too little disk for anything new. */
@@ -67,7 +65,6 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       commits: new GroupCommit({
         db,
         sync: async () => wal?.sync(),
-        ...(options.gather ? { gather: options.gather } : {}),
         onPoint: options.onCommit ?? (() => {}),
         onBroken: options.onBroken ?? (() => {}),
       }),

@@ -57,6 +57,14 @@ export interface Tables {
     original: number | null;
     seen_at: number;
   };
+  /** The newest of `message_ids` in each conversation. */
+  conversations: {
+    account: number;
+    peer: string;
+    last_message: number;
+    /** The newest that came with stored bytes. */
+    last_original: number | null;
+  };
 }
 
 /** Stored as small integers; the order is part of the file format. */

@@ -67,7 +67,6 @@ export function createComponent(options: ComponentOptions): Component {
       gateway.lost(name, rows);
       gateway.room(name);
     },
-    clock,
     window: options.window,
     every: Math.ceil(options.window / 2),
   });

@@ -1,6 +1,5 @@
 // The ping barrier. XEP-0114 has no acknowledgements; but a server handles one stream in order, so the answer to a ping
 // proves that everything written before it was taken (measured on Prosody 13 and ejabberd 24.12).
-import type { Clock, TimerHandle } from "../gateway/ports.ts";
 
 export interface FenceOptions<T> {
   /** Resolves when the server has handled everything written before: `link.ping`. */
@@ -9,11 +8,8 @@ export interface FenceOptions<T> {
   readonly onFenced: (tokens: readonly T[]) => void;
   /** Nobody knows whether the server has these: write them again, with the same ids. */
   readonly onLost: (tokens: readonly T[], error: Error) => void;
-  readonly clock: Clock;
-  /** A ping after so many writes. */
+  /** A ping after so many writes, also while an earlier one is not answered. */
   readonly every?: number;
-  /** A ping so long after the first write without one. */
-  readonly afterMs?: number;
   /** At most so many writes without an answer: the most that a fault can repeat. */
   readonly window?: number;
 }
@@ -27,21 +23,16 @@ interface Batch<T> {
 export class Fence<T> {
   readonly #options: FenceOptions<T>;
   readonly #every: number;
-  readonly #afterMs: number;
   readonly #window: number;
   #open: T[] = [];
   /** Pinged, in order. */
   #batches: Batch<T>[] = [];
   #unfenced = 0;
-  #timer: TimerHandle | undefined;
-  #waiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(options: FenceOptions<T>) {
     this.#options = options;
     this.#window = options.window ?? 32;
-    // A window that fills before the first ping would only move on by the timer.
-    this.#every = Math.min(options.every ?? 16, this.#window);
-    this.#afterMs = options.afterMs ?? 20;
+    this.#every = options.every ?? 16;
   }
 
   /** How many more may be written now. */
@@ -49,18 +40,14 @@ export class Fence<T> {
     return Math.max(0, this.#window - this.#unfenced);
   }
 
-  /** Call right after the write. */
+  /**
+   * Call right after the write. The first write is pinged at once, what follows when the answer comes or enough has
+   * gathered: a busy stream has a ping for many stanzas, and nothing ever waits for a timer.
+   */
   add(token: T): void {
     this.#open.push(token);
     this.#unfenced++;
-    if (this.#open.length >= this.#every) this.#ping();
-    else this.#timer ??= this.#options.clock.setTimeout(() => this.#ping(), this.#afterMs);
-  }
-
-  /** Resolves at once or when an answer makes room; rejects when the stream is lost. */
-  waitForRoom(): Promise<void> {
-    if (this.room > 0) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    if (this.#batches.length === 0 || this.#open.length >= this.#every) this.#ping();
   }
 
   /** The stream is gone: everything unanswered goes to `onLost`, oldest first. */
@@ -70,15 +57,10 @@ export class Fence<T> {
     this.#batches = [];
     this.#open = [];
     this.#unfenced = 0;
-    this.#stopTimer();
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) waiter.reject(error);
     if (lost.length > 0) this.#options.onLost(lost, error);
   }
 
   #ping(): void {
-    this.#stopTimer();
     const batch: Batch<T> = { tokens: this.#open, settled: false };
     this.#open = [];
     this.#batches.push(batch);
@@ -109,15 +91,7 @@ export class Fence<T> {
 
   #release(tokens: readonly T[], report: (tokens: readonly T[]) => void): void {
     this.#unfenced -= tokens.length;
+    if (this.#batches.length === 0 && this.#open.length > 0) this.#ping();
     report(tokens);
-    if (this.room === 0) return;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) waiter.resolve();
-  }
-
-  #stopTimer(): void {
-    this.#options.clock.clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 }

@@ -73,7 +73,7 @@ describe("group commit", () => {
     expect(resolved).toBe(true);
   });
 
-  test("commits made while the disk is busy share the next fsync", async () => {
+  test("writes made while the disk is busy share the next commit and its fsync", async () => {
     const waiting: (() => void)[] = [];
     disk = () => new Promise((resolve) => waiting.push(resolve));
     const writes = [group.run(insert(1))];
@@ -82,12 +82,18 @@ describe("group commit", () => {
       writes.push(group.run(insert(n)));
       await settle();
     }
-    expect([syncs, stored()]).toEqual([1, [1, 2, 3, 4]]);
+    expect([syncs, stored()]).toEqual([1, [1]]);
     waiting[0]?.();
     await settle();
+    expect([syncs, stored()]).toEqual([2, [1, 2, 3, 4]]);
     waiting[1]?.();
     await Promise.all(writes);
-    expect(syncs).toBe(2);
+    expect(points).toEqual(["before", "after", "synced", "before", "after", "synced"]);
+  });
+
+  test("what is written by those who waited is committed without anybody else writing", async () => {
+    const second = group.run(insert(1)).then(() => group.run(insert(2)));
+    expect(await second).toBe(2);
   });
 
   test("a disk that fails rejects everything from then on, and says so once", async () => {
@@ -100,12 +106,13 @@ describe("group commit", () => {
     expect(stored()).toEqual([1]);
   });
 
-  test("who listens for stored writes hears of all of a commit, in order, before any waiting promise goes on", async () => {
+  test("who listens hears of all of a commit, in order, at the COMMIT and before any waiting promise goes on", async () => {
     const heard: string[] = [];
     const write = (n: number) =>
-      group.run(insert(n), (id) => heard.push(`stored ${id}`)).then((id) => heard.push(`${id}`));
+      group.run(insert(n), (id, point) => heard.push(`${point} ${id}`)).then((id) => heard.push(`${id}`));
     await Promise.all([write(1), write(2), write(3)]);
-    expect(heard).toEqual(["stored 1", "stored 2", "stored 3", "1", "2", "3"]);
+    const all = (point: string) => [1, 2, 3].map((id) => `${point} ${id}`);
+    expect(heard).toEqual([...all("committed"), ...all("synced"), "1", "2", "3"]);
   });
 
   test("one write that fails does not take its neighbours along", async () => {

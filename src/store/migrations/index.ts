@@ -1,7 +1,9 @@
 // Migrations are append-only: never edit one that has shipped, add the next number.
 import type { Migration } from "kysely/migration";
 import { first } from "./0001-first.ts";
+import { fewerPages } from "./0002-fewer-pages.ts";
 
 export const migrations: Record<string, Migration> = {
   "0001-first": first,
+  "0002-fewer-pages": fewerPages,
 };

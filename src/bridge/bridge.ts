@@ -57,6 +57,35 @@ export interface Account<Options, Credentials extends Json> {
   readonly credentials?: Credentials;
 }
 
+/** By key; undefined deletes. Keys have at most 1,000 characters. */
+export type RecordChanges = ReadonlyMap<string, Uint8Array | undefined>;
+
+/** Small records of one account, sealed at rest: room state, keys of an encryption store. */
+export interface Records {
+  /** All whose key begins with `prefix`, in the order of their keys. */
+  load(prefix: string): Promise<ReadonlyMap<string, Uint8Array>>;
+  /** One commit; resolves when it is on disk. Rejects when the store fails: then nothing was written. */
+  save(changes: RecordChanges): Promise<void>;
+}
+
+/**
+ * As the global `fetch`, for addresses that users, networks or documents named (security.md X29, M18): https only,
+ * every address a name resolves to is checked against the operator's policy and the checked one is connected to, at
+ * most three redirects, each checked anew, credentials dropped when one leaves the origin. Rejects with BridgeError
+ * `reject` when the policy forbids it and TypeError when the network fails, as fetch does.
+ */
+export type GuardedFetch = (url: string | URL, init?: GuardedInit) => Promise<Response>;
+
+export interface GuardedInit extends RequestInit {
+  /** Milliseconds until the answer's head must be there. Default 30,000. */
+  readonly timeout?: number;
+  /** The body errors when it is longer, in bytes. Default 10 MiB; Infinity for streams that the caller bounds. */
+  readonly maxBytes?: number;
+}
+
+/** A part of the gateway's HTTP server, mounted under `/bridges/<name>/`. Gets the path below that. */
+export type HttpHandler = (request: Request) => Promise<Response>;
+
 export type SessionState = "connecting" | "online" | "retrying" | "login-required";
 
 /** What the core gives one session. */
@@ -64,15 +93,19 @@ export interface Host {
   /**
    * Hand over what came from the network. Resolves once the events AND the cursor are committed together; only then
    * may anything be acknowledged to the network. Events seen before are dropped. Rejects only when the store fails:
-   * then nothing was committed and the bridge acknowledges nothing.
+   * then nothing was committed and the bridge acknowledges nothing. `records` are written in the same commit.
    */
-  deliver(events: readonly Incoming[], cursor?: Json): Promise<void>;
+  deliver(events: readonly Incoming[], cursor?: Json, records?: RecordChanges): Promise<void>;
   /** Where to resume: the last cursor committed. */
   readonly cursor: Json | undefined;
   /** Fleeting news, may be dropped. */
   hint(hint: Hint): void;
   /** Report the session's state. `detail` is one sentence for the user. */
   status(state: SessionState, detail?: string): void;
+  /** What this account's bridge keeps over restarts besides the cursor. */
+  readonly records: Records;
+  /** HTTP to hosts that others chose: see GuardedFetch. */
+  readonly fetch: GuardedFetch;
   readonly log: Logger;
   /** Aborted when the session must end. */
   readonly signal: AbortSignal;
@@ -103,8 +136,20 @@ export interface ServiceHost<Options> {
   readonly signal: AbortSignal;
   /** The account that receives for this id, or undefined: refuse then, at once. */
   findAccount(self: RemoteId): Promise<{ readonly id: number; readonly user: string } | undefined>;
-  /** As Host.deliver, for that account. */
+  /** The account that domain mode gives this user, made when needed; undefined when the user may not use the bridge. */
+  enrol(user: string): Promise<{ readonly id: number; readonly self: RemoteId } | undefined>;
+  /** As Host.deliver, for that account. Several accounts: all in one commit, with `records` of the service. */
   deliver(account: number, events: readonly Incoming[]): Promise<void>;
+  /** All of it in one commit. */
+  deliverAll(
+    parcels: readonly { readonly account: number; readonly events: readonly Incoming[] }[],
+    records?: RecordChanges,
+  ): Promise<void>;
+  /** The service's own, belonging to no account. */
+  readonly records: Records;
+  readonly fetch: GuardedFetch;
+  /** Answer HTTP requests from now on. Returns the public URL of the mount, or undefined when there is no HTTP server. */
+  mount(handler: HttpHandler): URL | undefined;
 }
 
 /** Domain mode: what the operator runs for everybody. */
@@ -121,6 +166,7 @@ export interface Service {
 
 export interface LoginContext<Options> {
   readonly options: Options;
+  readonly fetch: GuardedFetch;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -138,6 +184,8 @@ export interface Bridge<Options = unknown, Credentials extends Json = Json, V ex
   readonly threads?: boolean;
   readonly options: OptionsSchema<Options>;
   readonly contacts: Addressing;
+  /** Absent: this network has no rooms. Both may answer undefined for a room: the core then allocates a local part. */
+  readonly rooms?: Addressing;
   /**
    * Account mode: ask the user, check the answers against the network, return credentials. Throw BridgeError `reject`
    * to end the dialogue. Absent: this bridge has no account mode.

@@ -1,6 +1,7 @@
 // What a network sends to a user. A bridge hands these to `host.deliver`.
 import type { Json, Peer, RemoteId } from "./message.ts";
 import type { Condition } from "./errors.ts";
+import type { Rank } from "./rooms.ts";
 
 interface IncomingBase {
   /** The event's id on the network: what makes a replay recognisable. Unique per account and type. */
@@ -12,12 +13,21 @@ interface IncomingBase {
   readonly sentAt: number;
 }
 
-/** A file as it came with a message. `bytes` are absent when the bridge did not load them. */
+/** A file as it came with a message. */
 export interface IncomingAttachment {
   readonly name: string;
   readonly type: string;
   /** In bytes; absent when unknown. */
   readonly size?: number;
+  /** What `openFile` needs to read it; absent: it cannot be read, only named. Never shown to anybody. */
+  readonly source?: Json;
+  /** Pixels. */
+  readonly width?: number;
+  readonly height?: number;
+  /** Milliseconds of sound or film. */
+  readonly duration?: number;
+  /** SHA-256 of the bytes in base64, where the network tells it. */
+  readonly sha256?: string;
 }
 
 /** A message for the user. */
@@ -42,8 +52,58 @@ export interface IncomingMessage extends IncomingBase {
   readonly note?: string;
   /** The text is not to be styled (XEP-0393 `<unstyled/>`). */
   readonly unstyled?: boolean;
+  /** Other people that the text speaks of (XEP-0372); "self" when it is the user. */
+  readonly mentions?: readonly (RemoteId | "self")[];
   /** Kept with the id and handed back in a later `MessageRef`. */
   readonly context?: Json;
+}
+
+/** The new text of an earlier message by the same sender; the core drops it when another one sent that (XEP-0308). */
+export interface IncomingEdit extends IncomingBase {
+  readonly type: "edit";
+  readonly target: RemoteId;
+  readonly text: string;
+  readonly unstyled?: boolean;
+}
+
+/** A message, or a reaction, was taken back. `from` is who did it: its sender (XEP-0424) or a moderator (XEP-0425). */
+export interface IncomingRetraction extends IncomingBase {
+  readonly type: "retraction";
+  readonly target: RemoteId;
+  readonly reason?: string;
+}
+
+/** One emoji on one message. The core keeps the sets that XEP-0444 wants; a `retraction` of `id` takes it back. */
+export interface IncomingReaction extends IncomingBase {
+  readonly type: "reaction";
+  readonly target: RemoteId;
+  readonly emoji: string;
+}
+
+/** What the room is like now; what is absent has not changed. */
+export interface IncomingRoom extends IncomingBase {
+  readonly type: "room";
+  readonly name?: string;
+  readonly topic?: string;
+  /** How people write it, such as "#room:example.org"; its JID is made of that when it is new. */
+  readonly address?: RemoteId;
+  /** Who may come in. */
+  readonly access?: "open" | "members";
+  /** Members in all, also those that were never told of. */
+  readonly members?: number;
+  /** The user's own state in it. */
+  readonly self?: "joined" | "invited" | "left";
+}
+
+/** Somebody came, went or changed in a room. `from` is who did it, `who` whom it is about. */
+export interface IncomingMembership extends IncomingBase {
+  readonly type: "membership";
+  readonly who: RemoteId | "self";
+  readonly state: "joined" | "invited" | "left" | "kicked" | "banned";
+  readonly rank?: Rank;
+  /** Display name in the room. */
+  readonly name?: string;
+  readonly reason?: string;
 }
 
 /** The network reports that the other side has the message (mail: DSN success). `target` is a message we sent. */
@@ -81,7 +141,17 @@ export interface IncomingOriginal {
   readonly sentAt: number;
 }
 
-export type Incoming = IncomingMessage | IncomingDelivered | IncomingRead | IncomingFailed | IncomingOriginal;
+export type Incoming =
+  | IncomingMessage
+  | IncomingEdit
+  | IncomingRetraction
+  | IncomingReaction
+  | IncomingDelivered
+  | IncomingRead
+  | IncomingFailed
+  | IncomingRoom
+  | IncomingMembership
+  | IncomingOriginal;
 export type IncomingType = Incoming["type"];
 
 /** Fleeting: newest wins, dropped when busy. */

@@ -2,6 +2,8 @@
 export type * from "./bridge.ts";
 export * from "./errors.ts";
 export type * from "./events.ts";
+export type * from "./files.ts";
 export type * from "./login.ts";
 export type * from "./message.ts";
+export type * from "./rooms.ts";
 export type * from "./verbs.ts";

@@ -1,4 +1,5 @@
 // What a user sends to a network, as a bridge sees it: typed values, no XML.
+import type { OutgoingFile } from "./files.ts";
 
 /** Anything that survives JSON. Bridges use it for cursors, contexts and frozen messages; the core never looks inside. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -33,8 +34,12 @@ export interface OutgoingMessage {
   /** Idempotency key: the same over retries and restarts, unlike for any other message. 26 characters of [0-9a-v]. */
   readonly key: string;
   readonly peer: Peer;
-  /** Never empty; free of characters that XML 1.0 forbids; lines end in "\n". */
+  /** Empty only with a file; free of characters that XML 1.0 forbids; lines end in "\n". */
   readonly text: string;
+  /** With a file the text is its caption. */
+  readonly file?: OutgoingFile;
+  /** People the text speaks of (XEP-0372). */
+  readonly mentions?: readonly RemoteId[];
   /** The subject the user gave (`<subject/>`), one line. */
   readonly subject?: string;
   /** XEP-0201 thread id as the user's client gave it. */

@@ -5,11 +5,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   type AnyBridge,
   BridgeError,
+  type GuardedFetch,
   type Host,
   type Incoming,
   type IncomingMessage,
   type Json,
   type OutgoingMessage,
+  type RecordChanges,
+  type Records,
   type RemoteId,
   type SessionCore,
   type SessionState,
@@ -39,12 +42,29 @@ export interface Check {
 
 const patience = 20_000;
 
+export class MemoryRecords implements Records {
+  readonly map = new Map<string, Uint8Array>();
+
+  async load(prefix: string): Promise<ReadonlyMap<string, Uint8Array>> {
+    return new Map([...this.map].filter(([key]) => key.startsWith(prefix)).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  }
+  async save(changes: RecordChanges): Promise<void> {
+    for (const [key, value] of changes) {
+      if (value === undefined) this.map.delete(key);
+      else this.map.set(key, value.slice());
+    }
+  }
+}
+
 /** A host that keeps what it was given; `refuse` makes deliveries fail as a full disk would. */
 export class MemoryHost implements Host {
   readonly log = { debug() {}, info() {}, warn() {}, error() {} };
   readonly states: SessionState[] = [];
   readonly committed: Incoming[] = [];
   readonly #abort = new AbortController();
+  readonly records = new MemoryRecords();
+  readonly fetch: GuardedFetch = (url, { timeout = 30_000, maxBytes: _, ...init } = {}) =>
+    fetch(url, { signal: AbortSignal.timeout(timeout), ...init });
   cursor: Json | undefined;
   refuse = false;
   readonly #seen = new Set<string>();
@@ -55,7 +75,7 @@ export class MemoryHost implements Host {
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
-  async deliver(events: readonly Incoming[], cursor?: Json): Promise<void> {
+  async deliver(events: readonly Incoming[], cursor?: Json, records: RecordChanges = new Map()): Promise<void> {
     // A commit takes a moment: a bridge must not acknowledge before it is done.
     await sleep(5);
     if (this.refuse) throw new Error("the disk is full");
@@ -66,6 +86,7 @@ export class MemoryHost implements Host {
       this.#seen.add(mark);
     }
     if (cursor !== undefined) this.cursor = structuredClone(cursor);
+    await this.records.save(records);
   }
   hint(): void {}
   status(state: SessionState): void {

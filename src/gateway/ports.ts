@@ -1,5 +1,16 @@
 // What the core needs from the outside. src/store implements Store, src/xmpp implements XmppOutput, main.ts wires them.
-import type { Condition, IncomingAttachment, IncomingMessage, Json, MessageRef, Peer, RemoteId } from "#bridge";
+import type {
+  Condition,
+  IncomingAttachment,
+  IncomingMessage,
+  Json,
+  MessageRef,
+  OutgoingFile,
+  Peer,
+  RecordChanges,
+  Records,
+  RemoteId,
+} from "#bridge";
 
 // --- time ---------------------------------------------------------------------------------------------------------
 
@@ -98,13 +109,16 @@ export interface Origin {
 }
 
 export interface OutgoingBody {
-  readonly kind: "message" | "edit" | "retraction" | "read";
+  readonly kind: "message" | "edit" | "retraction" | "reaction" | "read";
   readonly origin: Origin;
   readonly text?: string;
   readonly subject?: string;
   readonly thread?: string;
-  /** XMPP id of the message this one answers, corrects, retracts or marks. */
+  /** XMPP id of the message this one answers, corrects, retracts, reacts to or marks. */
   readonly target?: string;
+  /** XEP-0444: all of the user's reactions to the target from now on. */
+  readonly emojis?: readonly string[];
+  readonly file?: OutgoingFile;
   readonly receipt?: boolean;
   readonly senderName?: string;
 }
@@ -116,6 +130,11 @@ export type IncomingBody =
         readonly attachments?: readonly IncomingAttachment[];
       };
     }
+  /** `target` is the XMPP id of the message as the user's client knows it. */
+  | { readonly kind: "edit"; readonly target: string; readonly text: string; readonly unstyled?: boolean }
+  | { readonly kind: "retraction"; readonly target: string }
+  /** The set of `from` on `target` as it is when the stanza is written. */
+  | { readonly kind: "reaction"; readonly target: string; readonly from: RemoteId }
   | { readonly kind: "delivered"; readonly origin: Origin }
   | { readonly kind: "read"; readonly origin: Origin }
   | { readonly kind: "failed"; readonly origin: Origin; readonly condition: Condition; readonly text: string }
@@ -169,14 +188,28 @@ export interface MessageRecord {
   readonly sentAt: number;
   readonly thread: string | undefined;
   readonly context: Json | undefined;
-  /** Full JID of the client that sent it; outgoing only. */
+  /** Full JID of the client that sent it, or the RemoteId of somebody else who did. */
   readonly sender: string | undefined;
 }
 
-/** An event to commit: the row it becomes, unless `record` shows that it was seen before. */
+/** One emoji on one message. */
+export interface ReactionRecord {
+  readonly account: AccountId;
+  /** The reaction's own id on the network. */
+  readonly remoteId: RemoteId;
+  readonly peer: string;
+  /** XMPP id of the message. */
+  readonly target: string;
+  readonly from: RemoteId | "self";
+  readonly emoji: string;
+}
+
+/** An event to commit: what it becomes, unless `record` shows that it was seen before. */
 export interface Delivery {
-  readonly row: NewRow;
+  /** Absent: nobody is told. */
+  readonly row?: NewRow;
   readonly record?: MessageRecord;
+  readonly reaction?: { readonly add: ReactionRecord } | { readonly remove: RemoteId };
   /** Stored beside an intake row. */
   readonly raw?: Uint8Array;
 }
@@ -214,8 +247,14 @@ export interface LaneStore {
   deliver(
     account: AccountId,
     deliveries: readonly Delivery[],
-    options?: { cursor?: Json; settle?: Settlement },
+    options?: { cursor?: Json; settle?: Settlement; records?: RecordChanges },
   ): Promise<LaneRow[]>;
+  /** As `deliver` for several accounts at once; `records` are those of `owner`. */
+  deliverAll(
+    parcels: readonly { readonly account: AccountId; readonly deliveries: readonly Delivery[] }[],
+    owner: RecordOwner,
+    records: RecordChanges,
+  ): Promise<void>;
   /** Freezes a row before its first send: state `sent`. */
   begin(id: number, prepared: Json): Promise<void>;
   /** Returns the notes as rows. */
@@ -248,7 +287,24 @@ export interface MessageStore {
   lastIncoming(account: AccountId, peer: string): Promise<MessageRecord | undefined>;
 }
 
+export interface ReactionStore {
+  /** What `from` has on a message, oldest first. */
+  of(account: AccountId, peer: string, target: string, from: RemoteId | "self"): Promise<ReactionRecord[]>;
+  byRemoteId(account: AccountId, id: RemoteId): Promise<ReactionRecord | undefined>;
+  add(reaction: ReactionRecord): Promise<void>;
+  remove(account: AccountId, id: RemoteId): Promise<void>;
+}
+
+/** Whose records: an account's, or those of a bridge's service. */
+export type RecordOwner = AccountId | { readonly bridge: string };
+
+export interface RecordStore {
+  of(owner: RecordOwner): Records;
+}
+
 export interface Store {
+  readonly reactions: ReactionStore;
+  readonly records: RecordStore;
   readonly accounts: AccountStore;
   readonly contacts: ContactStore;
   readonly lanes: LaneStore;
@@ -277,6 +333,8 @@ export interface OutputItem {
   readonly contact: RemoteId | undefined;
   /** The message answered, by the id the user's client knows, and its text where it is at hand. */
   readonly replyTo?: { readonly xmppId: string; readonly fromSelf: boolean };
+  /** For a reaction: all that its sender has on the message now. */
+  readonly emojis?: readonly string[];
 }
 
 /** What the core wants from one bridge's component. Implemented in src/xmpp. */
@@ -291,6 +349,8 @@ export interface XmppOutput {
   addToRoster(user: string, contact: RemoteId, name: string | undefined): Promise<void>;
   /** Fleeting; nothing is sent while the link is down. Undefined: the gateway's own presence. */
   presence(user: string, contact: RemoteId | undefined, presence: PresenceOut): void;
+  /** XEP-0085. Fleeting. */
+  typing(user: string, contact: RemoteId, active: boolean): void;
   subscription(
     user: string,
     contact: RemoteId | undefined,

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Json } from "#bridge";
+import type { Json, RecordChanges } from "#bridge";
 import type {
   Delivery,
   Direction,
@@ -12,6 +12,8 @@ import type {
   RowState,
   Settlement,
 } from "../gateway/ports.ts";
+import { reactionWrites } from "./reactions.ts";
+import { recordWrites } from "./records.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { type Args, param, statement } from "./statement.ts";
 import { directions, states, type Tables } from "./tables.ts";
@@ -31,6 +33,8 @@ const shownAt = (direction: Direction): "committed" | "synced" => (direction ===
 export function laneStore(context: StoreContext): LaneStore {
   const { commits, clock, admit } = context;
   const q = queries(context);
+  const reactions = reactionWrites(context);
+  const writeRecords = recordWrites(context);
   // This process is the only writer, so it numbers the rows itself: the order within a group commit is then ours.
   let lastId = q.lastId.get()?.id ?? 0;
   // Rows are shown to the lanes by `announce` alone: a page that held them earlier would hand them over twice.
@@ -77,6 +81,11 @@ export function laneStore(context: StoreContext): LaneStore {
     return true;
   };
 
+  const change = (account: number, reaction: NonNullable<Delivery["reaction"]>): void => {
+    if ("add" in reaction) reactions.add(reaction.add);
+    else reactions.remove(account, reaction.remove);
+  };
+
   /** False: the account was removed meanwhile, and its data must not come back (security.md S-09). */
   const exists = (account: number): boolean => q.account.get({ account }) !== undefined;
 
@@ -102,18 +111,20 @@ export function laneStore(context: StoreContext): LaneStore {
   const deliver = (
     account: number,
     deliveries: readonly Delivery[],
-    cursor: Json | undefined,
-    ended: Settlement | undefined,
+    { cursor, settle: ended, records }: { cursor?: Json; settle?: Settlement; records?: RecordChanges } = {},
   ) => {
     const rows: LaneRow[] = [];
     if (!exists(account)) return rows;
-    for (const { row, record, raw } of deliveries) {
+    for (const { row, record, raw, reaction } of deliveries) {
       if (record && !remember(record, ended?.id ?? null)) continue;
+      if (reaction) change(account, reaction);
+      if (row === undefined) continue;
       const inserted = insert(row);
       if (raw) q.insertRaw.run({ id: inserted.id, account, raw, now: inserted.createdAt });
       rows.push(inserted);
     }
     if (cursor !== undefined) q.cursor.run({ account, cursor: JSON.stringify(cursor) });
+    if (records) writeRecords(account, records);
     if (ended) rows.push(...settle(ended));
     return rows;
   };
@@ -129,7 +140,15 @@ export function laneStore(context: StoreContext): LaneStore {
     async deliver(account, deliveries, options = {}) {
       // What ends a stored row frees more than it takes.
       if (options.settle === undefined) admit();
-      return commits.run(() => deliver(account, deliveries, options.cursor, options.settle), announce);
+      return commits.run(() => deliver(account, deliveries, options), announce);
+    },
+    async deliverAll(parcels, owner, records) {
+      admit();
+      await commits.run(() => {
+        const rows = parcels.flatMap((parcel) => deliver(parcel.account, parcel.deliveries));
+        writeRecords(owner, records);
+        return rows;
+      }, announce);
     },
     begin: (id, prepared) => commits.run(() => void q.begin.run({ id, prepared: JSON.stringify(prepared) })),
     settle: (settlement) => commits.run(() => settle(settlement), announce),

@@ -14,33 +14,39 @@ export interface Vault {
   seal(place: string, plain: string): Uint8Array;
   /** Throws when the key is another one, or the value belongs to another place. */
   open(place: string, sealed: Uint8Array): string;
+  sealBytes(place: string, plain: Uint8Array): Uint8Array;
+  openBytes(place: string, sealed: Uint8Array): Uint8Array;
 }
 
 export function createVault(key: Uint8Array): Vault {
   if (key.length !== keyBytes) throw new Error(`a vault key has ${keyBytes} bytes, this one has ${key.length}`);
+  const sealBytes = (place: string, plain: Uint8Array): Uint8Array => {
+    const nonce = randomBytes(nonceBytes);
+    const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(place));
+    const body = Buffer.concat([cipher.update(plain), cipher.final()]);
+    return Buffer.concat([Buffer.of(version), nonce, cipher.getAuthTag(), body]);
+  };
+  const openBytes = (place: string, sealed: Uint8Array): Uint8Array => {
+    const bytes = Buffer.from(sealed);
+    if (bytes[0] !== version || bytes.length < 1 + nonceBytes + tagBytes) throw new Error("not a sealed value");
+    const nonce = bytes.subarray(1, 1 + nonceBytes);
+    const tag = bytes.subarray(1 + nonceBytes, 1 + nonceBytes + tagBytes);
+    const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: tagBytes });
+    decipher.setAAD(Buffer.from(place)).setAuthTag(tag);
+    try {
+      return Buffer.concat([decipher.update(bytes.subarray(1 + nonceBytes + tagBytes)), decipher.final()]);
+    } catch (cause) {
+      throw new Error(
+        "stored credentials do not open with this key: is the key file the one this database was made with?",
+        { cause },
+      );
+    }
+  };
   return {
-    seal(place, plain) {
-      const nonce = randomBytes(nonceBytes);
-      const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(place));
-      const body = Buffer.concat([cipher.update(plain, "utf8"), cipher.final()]);
-      return Buffer.concat([Buffer.of(version), nonce, cipher.getAuthTag(), body]);
-    },
-    open(place, sealed) {
-      const bytes = Buffer.from(sealed);
-      if (bytes[0] !== version || bytes.length < 1 + nonceBytes + tagBytes) throw new Error("not a sealed value");
-      const nonce = bytes.subarray(1, 1 + nonceBytes);
-      const tag = bytes.subarray(1 + nonceBytes, 1 + nonceBytes + tagBytes);
-      const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: tagBytes });
-      decipher.setAAD(Buffer.from(place)).setAuthTag(tag);
-      try {
-        return decipher.update(bytes.subarray(1 + nonceBytes + tagBytes), undefined, "utf8") + decipher.final("utf8");
-      } catch (cause) {
-        throw new Error(
-          "stored credentials do not open with this key: is the key file the one this database was made with?",
-          { cause },
-        );
-      }
-    },
+    sealBytes,
+    openBytes,
+    seal: (place, plain) => sealBytes(place, Buffer.from(plain)),
+    open: (place, sealed) => Buffer.from(openBytes(place, sealed)).toString(),
   };
 }
 

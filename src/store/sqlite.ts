@@ -10,6 +10,8 @@ import { contactStore } from "./contacts.ts";
 import { type CommitPoint, GroupCommit } from "./group-commit.ts";
 import { laneStore } from "./lanes.ts";
 import { messageStore } from "./messages.ts";
+import { reactionStore } from "./reactions.ts";
+import { recordStore } from "./records.ts";
 import { migrations } from "./migrations/index.ts";
 import type { Vault } from "./secrets.ts";
 import type { Tables } from "./tables.ts";
@@ -80,6 +82,8 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       contacts: contactStore(context),
       lanes: laneStore(context),
       messages: messageStore(context),
+      reactions: reactionStore(context),
+      records: recordStore(context),
       async close() {
         await context.commits.drain();
         wal?.close();

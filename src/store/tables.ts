@@ -65,6 +65,25 @@ export interface Tables {
     /** The newest that came with stored bytes. */
     last_original: number | null;
   };
+  reactions: {
+    account: number;
+    remote_id: string;
+    peer: string;
+    target: string;
+    /** RemoteId, or "self". */
+    sender: string;
+    emoji: string;
+    seen_at: number;
+  };
+  records: {
+    /** 0 for a service's. */
+    account: number;
+    /** The bridge's name for a service's records, else "". */
+    service: string;
+    key: string;
+    /** Sealed, see secrets.ts. */
+    value: Uint8Array;
+  };
 }
 
 /** Stored as small integers; the order is part of the file format. */

@@ -70,6 +70,9 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
     faults,
     permissions: permissionsOf(config),
     limits: limitsOf(config),
+    // TODO(issue 3): the guarded fetch and the HTTP server.
+    fetch: () => Promise.reject(new TypeError("there is no HTTP client yet")),
+    mount: () => undefined,
   });
   const components = config.bridges.map((entry) => {
     const bridge = bridges[entry.name];

@@ -6,16 +6,16 @@ import { login, type ToyCredentials } from "./login.ts";
 import { ToyNetwork } from "./network.ts";
 import { type ToyOptions, toyOptions } from "./options.ts";
 import { toyService } from "./service.ts";
-import { ToySession } from "./session.ts";
+import { ToySession, type ToyVerb, toyVerbs } from "./session.ts";
 
-export type ToyBridge = Bridge<ToyOptions, ToyCredentials, "markRead" | "edit" | "retract">;
+export type ToyBridge = Bridge<ToyOptions, ToyCredentials, ToyVerb>;
 
 export function createToyBridge(network: ToyNetwork = new ToyNetwork()): ToyBridge {
   return {
     apiVersion: 1,
     name: "toy",
     identity: { type: "toy", title: "Toy", addressPrompt: "Enter a toy name" },
-    verbs: ["markRead", "edit", "retract"],
+    verbs: toyVerbs,
     options: toyOptions,
     contacts,
     login: (context) => login(network, context),

@@ -1,4 +1,5 @@
 // The network itself: people with an inbox each, a password, and whatever trouble a test asks for.
+import type { Incoming } from "#bridge";
 
 export interface ToyMessage {
   readonly seq: number;
@@ -8,6 +9,8 @@ export interface ToyMessage {
   readonly text: string;
   readonly replyTo: string | undefined;
   readonly sentAt: number;
+  /** Something else than a message: what its receiver's session is told. */
+  readonly event?: Incoming;
 }
 
 export interface ToyTrouble {
@@ -25,6 +28,10 @@ export class ToyNetwork {
   readonly read = new Set<string>();
   readonly retracted = new Set<string>();
   readonly edits: { readonly id: string; readonly text: string }[] = [];
+  /** What people have on messages, by the id of the reaction. */
+  readonly reactions = new Map<string, { readonly target: string; readonly emoji: string }>();
+  /** Who types to whom now, as "from to". */
+  readonly typing = new Set<string>();
   readonly #byKey = new Map<string, ToyMessage>();
   readonly #listeners = new Map<string, Set<() => void>>();
 
@@ -45,6 +52,22 @@ export class ToyNetwork {
     this.#byKey.set(id, message);
     for (const listener of this.#listeners.get(to) ?? []) listener();
     return message;
+  }
+
+  /** Something happened there that `to` hears of: an edit, a reaction, a membership. */
+  tell(to: string, event: Incoming): void {
+    const { id } = event;
+    this.messages.push({
+      seq: this.messages.length + 1,
+      id,
+      from: "",
+      to,
+      text: "",
+      replyTo: undefined,
+      sentAt: 0,
+      event,
+    });
+    for (const listener of this.#listeners.get(to) ?? []) listener();
   }
 
   inbox(name: string, after: number, limit: number): ToyMessage[] {

@@ -15,8 +15,11 @@ import type { ToyOptions } from "./options.ts";
 
 const pageSize = 50;
 
+export const toyVerbs = ["markRead", "edit", "retract", "react", "unreact", "setTyping"] as const;
+export type ToyVerb = (typeof toyVerbs)[number];
+
 /** One account's connection: reads its inbox from the cursor on, sends as its name. */
-export class ToySession implements Session<"markRead" | "edit" | "retract"> {
+export class ToySession implements Session<ToyVerb> {
   readonly #network: ToyNetwork;
   readonly #self: string;
   readonly #host: Host;
@@ -61,6 +64,21 @@ export class ToySession implements Session<"markRead" | "edit" | "retract"> {
     this.#network.retracted.add(target.id);
   }
 
+  async react(target: MessageRef, _peer: Peer, emoji: string, key: string): Promise<Sent> {
+    this.#network.reactions.set(key, { target: target.id, emoji });
+    return { id: key };
+  }
+
+  async unreact(reaction: string): Promise<void> {
+    this.#network.reactions.delete(reaction);
+  }
+
+  async setTyping(peer: Peer, active: boolean): Promise<void> {
+    const mark = `${this.#self} ${peer.id}`;
+    if (active) this.#network.typing.add(mark);
+    else this.#network.typing.delete(mark);
+  }
+
   async markRead(target: MessageRef, _peer: Peer): Promise<void> {
     this.#network.read.add(target.id);
   }
@@ -98,12 +116,13 @@ export class ToySession implements Session<"markRead" | "edit" | "retract"> {
   }
 }
 
-const toEvent = (message: ToyMessage): Incoming => ({
-  type: "message",
-  id: message.id,
-  peer: { kind: "contact", id: message.from },
-  from: message.from,
-  text: message.text,
-  sentAt: message.sentAt,
-  ...(message.replyTo === undefined ? {} : { replyTo: [message.replyTo] }),
-});
+const toEvent = (message: ToyMessage): Incoming =>
+  message.event ?? {
+    type: "message",
+    id: message.id,
+    peer: { kind: "contact", id: message.from },
+    from: message.from,
+    text: message.text,
+    sentAt: message.sentAt,
+    ...(message.replyTo === undefined ? {} : { replyTo: [message.replyTo] }),
+  };

@@ -1,5 +1,5 @@
 // Events of a bridge become rows to commit, each with the mark by which a replay is recognised.
-import type { Incoming, IncomingMessage, RemoteId } from "#bridge";
+import type { Incoming, IncomingEdit, IncomingMessage, IncomingReaction, IncomingRetraction, RemoteId } from "#bridge";
 import { derivedKey } from "./keys.ts";
 import {
   type AccountId,
@@ -10,122 +10,207 @@ import {
   type NewRow,
   type Origin,
   peerKey,
+  type ReactionRecord,
 } from "./ports.ts";
 
+/** What is known from before. */
 export interface DeliveryLookups {
-  /** The message of ours that a report speaks of. */
-  ownMessage(account: AccountId, id: RemoteId): Promise<MessageRecord | undefined>;
+  message(account: AccountId, id: RemoteId): Promise<MessageRecord | undefined>;
+  reaction(account: AccountId, id: RemoteId): Promise<ReactionRecord | undefined>;
 }
 
 /** Longer ids are not ids: nobody may fill the index with them. */
 const longestId = 1_000;
 
-/** What to commit for these events; reports about messages we never sent are left out. */
+/** What to commit for these events; reports about messages nobody here ever saw are left out. */
 export async function deliveries(
   account: AccountId,
   events: readonly Incoming[],
   lookups: DeliveryLookups,
 ): Promise<Delivery[]> {
-  const list: Delivery[] = [];
-  for (const event of events) {
-    const delivery = await one(account, event, lookups);
-    if (delivery) list.push(delivery);
-  }
-  return list;
+  const batch = new Batch(account, lookups);
+  for (const event of events) await batch.add(event);
+  return batch.list;
 }
 
-async function one(account: AccountId, event: Incoming, lookups: DeliveryLookups): Promise<Delivery | undefined> {
-  if (event.id.length > longestId)
-    throw new RangeError(`an event id has ${event.id.length} characters, ${longestId} is the limit`);
-  switch (event.type) {
-    case "message":
-      return message(account, event, await threadOf(account, event, lookups));
-    case "original": {
-      const body = { kind: "original", id: event.id, about: event.about, sentAt: event.sentAt } as const;
-      const row: NewRow = {
-        direction: "intake",
-        account,
-        peer: intakePeer,
-        key: derivedKey(String(account), "original", event.id),
-        body,
-      };
-      return { row, record: mark(account, event, intakePeer, row.key), raw: event.raw };
+/** Events that come together may speak of each other: an edit right behind its message is the rule in a catch-up. */
+class Batch {
+  readonly list: Delivery[] = [];
+  readonly #account: AccountId;
+  readonly #lookups: DeliveryLookups;
+  readonly #messages = new Map<RemoteId, MessageRecord>();
+  readonly #reactions = new Map<RemoteId, ReactionRecord>();
+
+  constructor(account: AccountId, lookups: DeliveryLookups) {
+    this.#account = account;
+    this.#lookups = lookups;
+  }
+
+  async add(event: Incoming): Promise<void> {
+    if (event.id.length > longestId)
+      throw new RangeError(`an event id has ${event.id.length} characters, ${longestId} is the limit`);
+    switch (event.type) {
+      case "message":
+        return this.#message(event);
+      case "edit":
+        return this.#edit(event);
+      case "retraction":
+        return this.#retraction(event);
+      case "reaction":
+        return this.#reaction(event);
+      case "original": {
+        const body = { kind: "original", id: event.id, about: event.about, sentAt: event.sentAt } as const;
+        const key = derivedKey(String(this.#account), "original", event.id);
+        const row: NewRow = { direction: "intake", account: this.#account, peer: intakePeer, key, body };
+        this.list.push({ row, record: this.#mark(event, intakePeer, key), raw: event.raw });
+        return;
+      }
+      case "delivered":
+      case "read":
+      case "failed": {
+        const target = await this.#known(event.target);
+        if (!target?.fromSelf || target.sender === undefined) return;
+        const origin: Origin = { id: target.xmppId, from: target.sender };
+        const body: IncomingBody =
+          event.type === "failed"
+            ? { kind: "failed", origin, condition: event.condition, text: event.text }
+            : { kind: event.type, origin };
+        return this.#tell(event, target.peer, body);
+      }
+      case "room":
+      case "membership":
+        return;
+      default:
+        return event satisfies never;
     }
-    case "delivered":
-    case "read":
-    case "failed": {
-      const target = await lookups.ownMessage(account, event.target);
-      if (target === undefined || target.sender === undefined) return undefined;
-      const origin: Origin = { id: target.xmppId, from: target.sender };
-      const body: IncomingBody =
-        event.type === "failed"
-          ? { kind: "failed", origin, condition: event.condition, text: event.text }
-          : { kind: event.type, origin };
-      const key = derivedKey(String(account), event.type, event.id);
-      return {
-        row: { direction: "incoming", account, peer: target.peer, key, body },
-        record: mark(account, event, target.peer, key),
-      };
+  }
+
+  async #message(event: IncomingMessage): Promise<void> {
+    const { type, peer, digest = "", context, ...others } = event;
+    const thread = await this.#threadOf(event);
+    const rest = thread === undefined ? others : { ...others, thread };
+    const key = derivedKey(String(this.#account), type, event.id, digest);
+    const record: MessageRecord = {
+      account: this.#account,
+      kind: "message",
+      remoteId: event.id,
+      digest,
+      xmppId: key,
+      peer: peerKey(peer),
+      fromSelf: event.from === "self",
+      sentAt: event.sentAt,
+      thread,
+      context,
+      sender: event.from === "self" ? undefined : event.from,
+    };
+    this.#messages.set(event.id, record);
+    this.list.push({ row: this.#row(record.peer, key, { kind: "message", message: rest }), record });
+  }
+
+  /** Only who wrote a message changes it (security.md X09, M12). Of one that is unknown the new text is all there is. */
+  async #edit(event: IncomingEdit): Promise<void> {
+    const target = await this.#known(event.target);
+    if (target && !isBy(target, event.from)) return;
+    const { id, peer, from, sentAt, text, unstyled } = event;
+    const shown = { id, peer, from, sentAt, ...(unstyled === undefined ? {} : { unstyled }) };
+    if (target === undefined) return this.#message({ ...shown, type: "message", text });
+    // Nobody but their own client may write in the user's name.
+    if (event.from === "self")
+      return this.#message({ ...shown, type: "message", text, note: "You corrected a message to:" });
+    const body = {
+      kind: "edit",
+      target: target.xmppId,
+      text,
+      ...(unstyled === undefined ? {} : { unstyled }),
+    } as const;
+    return this.#tell(event, target.peer, body);
+  }
+
+  async #retraction(event: IncomingRetraction): Promise<void> {
+    const reaction = this.#reactions.get(event.target) ?? (await this.#lookups.reaction(this.#account, event.target));
+    if (reaction) {
+      const { peer, target, from } = reaction;
+      const change = { remove: event.target };
+      if (from === "self") return this.#note(event, peer, change);
+      return this.#tell(event, peer, { kind: "reaction", target, from }, change);
     }
-    default:
-      return event satisfies never;
+    const target = await this.#known(event.target);
+    // What the user took back in another program they know; what they never saw needs no taking back.
+    if (target === undefined || event.from === "self") return;
+    return this.#tell(event, target.peer, { kind: "retraction", target: target.xmppId });
+  }
+
+  async #reaction(event: IncomingReaction): Promise<void> {
+    const { id, peer, from, sentAt, emoji } = event;
+    const target = await this.#known(event.target);
+    if (target === undefined) {
+      if (from === "self") return;
+      return this.#message({ type: "message", id, peer, from, sentAt, text: `${emoji} (to an older message)` });
+    }
+    const add: ReactionRecord = {
+      account: this.#account,
+      remoteId: id,
+      peer: target.peer,
+      target: target.xmppId,
+      from,
+      emoji,
+    };
+    this.#reactions.set(id, add);
+    if (from === "self") return this.#note(event, target.peer, { add });
+    return this.#tell(event, target.peer, { kind: "reaction", target: target.xmppId, from }, { add });
+  }
+
+  /** A row for the user, and the mark of the event. */
+  #tell(event: Event, peer: string, body: IncomingBody, reaction?: Delivery["reaction"]): void {
+    const key = derivedKey(String(this.#account), event.type, event.id);
+    const record = this.#mark(event, peer, key);
+    this.list.push({ row: this.#row(peer, key, body), record, ...(reaction ? { reaction } : {}) });
+  }
+
+  /** Remembered, but nobody is told: the user did it. */
+  #note(event: Event, peer: string, reaction: NonNullable<Delivery["reaction"]>): void {
+    this.list.push({
+      record: this.#mark(event, peer, derivedKey(String(this.#account), event.type, event.id)),
+      reaction,
+    });
+  }
+
+  #row(peer: string, key: string, body: IncomingBody): NewRow {
+    return { direction: "incoming", account: this.#account, peer, key, body };
+  }
+
+  /** An answer to a message of the user's own stays in the thread that their client gave it (XEP-0201). */
+  async #threadOf(event: IncomingMessage): Promise<string | undefined> {
+    for (const id of event.replyTo ?? []) {
+      const parent = await this.#known(id);
+      if (parent?.fromSelf && parent.thread !== undefined) return parent.thread;
+    }
+    return event.thread;
+  }
+
+  async #known(id: RemoteId): Promise<MessageRecord | undefined> {
+    return this.#messages.get(id) ?? this.#lookups.message(this.#account, id);
+  }
+
+  /** Only so that the same event is not handled twice. */
+  #mark(event: Event, peer: string, xmppId: string): MessageRecord {
+    return {
+      account: this.#account,
+      kind: event.type,
+      remoteId: event.id,
+      digest: "",
+      xmppId,
+      peer,
+      fromSelf: false,
+      sentAt: event.sentAt,
+      thread: undefined,
+      context: undefined,
+      sender: undefined,
+    };
   }
 }
 
-/** An answer to a message of the user's own stays in the thread that their client gave it (XEP-0201). */
-async function threadOf(
-  account: AccountId,
-  event: IncomingMessage,
-  lookups: DeliveryLookups,
-): Promise<string | undefined> {
-  for (const id of event.replyTo ?? []) {
-    const parent = await lookups.ownMessage(account, id);
-    if (parent?.thread !== undefined) return parent.thread;
-  }
-  return event.thread;
-}
+type Event = Exclude<Incoming, IncomingMessage>;
 
-function message(account: AccountId, event: IncomingMessage, thread: string | undefined): Delivery {
-  const { type, peer, digest = "", context, ...others } = event;
-  const rest = thread === undefined ? others : { ...others, thread };
-  const key = derivedKey(String(account), type, event.id, digest);
-  const record: MessageRecord = {
-    account,
-    kind: "message",
-    remoteId: event.id,
-    digest,
-    xmppId: key,
-    peer: peerKey(peer),
-    fromSelf: event.from === "self",
-    sentAt: event.sentAt,
-    thread,
-    context,
-    sender: undefined,
-  };
-  return {
-    row: { direction: "incoming", account, peer: record.peer, key, body: { kind: "message", message: rest } },
-    record,
-  };
-}
-
-/** Only so that the same event is not handled twice. */
-function mark(
-  account: AccountId,
-  event: Exclude<Incoming, IncomingMessage>,
-  peer: string,
-  xmppId: string,
-): MessageRecord {
-  return {
-    account,
-    kind: event.type,
-    remoteId: event.id,
-    digest: "",
-    xmppId,
-    peer,
-    fromSelf: false,
-    sentAt: event.sentAt,
-    thread: undefined,
-    context: undefined,
-    sender: undefined,
-  };
-}
+const isBy = (target: MessageRecord, from: RemoteId | "self"): boolean =>
+  from === "self" ? target.fromSelf : !target.fromSelf && (target.sender === undefined || target.sender === from);

@@ -6,6 +6,7 @@ export type Step =
   | { readonly do: "send"; readonly text: string }
   | { readonly do: "edit"; readonly text: string; readonly target: MessageRef }
   | { readonly do: "retract"; readonly target: MessageRef }
+  | { readonly do: "react"; readonly target: MessageRef; readonly emojis: readonly string[] }
   | { readonly do: "markRead"; readonly target: MessageRef }
   | { readonly do: "nothing" }
   | { readonly do: "refuse"; readonly text: string };
@@ -16,6 +17,7 @@ export type Step =
  * | message | send | (every bridge sends) |
  * | edit | edit | a new message marked as a correction |
  * | retraction | retract | refused: it can not be taken back |
+ * | reaction | react | refused |
  * | read | markRead | nothing |
  *
  * `target` is the message acted on, undefined when this account does not know it.
@@ -29,6 +31,10 @@ export function fallback(body: OutgoingBody, session: Partial<Verbs>, target: Me
       // Only the user's own messages can be corrected (security.md X09).
       if (target?.fromSelf && session.edit) return { do: "edit", text, target };
       return { do: "send", text: `Correction: ${text}` };
+    case "reaction":
+      if (!session.react || !session.unreact) return { do: "refuse", text: "There are no reactions on this network." };
+      if (target) return { do: "react", target, emojis: body.emojis ?? [] };
+      return { do: "refuse", text: "The gateway does not know the message that you reacted to." };
     case "retraction":
       if (target?.fromSelf && session.retract) return { do: "retract", target };
       return { do: "refuse", text: "The message has left already and cannot be taken back there." };

@@ -1,11 +1,14 @@
 // The core, put together: what the edge calls, what bridges report, and the workers between them.
 import type {
   AnyBridge,
+  GuardedFetch,
   Hint,
+  HttpHandler,
   Incoming,
   IncomingOriginal,
   Json,
   Logger,
+  RecordChanges,
   RemoteId,
   Service,
   SessionState,
@@ -28,6 +31,7 @@ import type { Permissions } from "./permissions.ts";
 import {
   type AccountRecord,
   type Clock,
+  type Delivery,
   gatewayPeer,
   type IncomingRow,
   type OutgoingBody,
@@ -67,6 +71,10 @@ export interface GatewayOptions {
   readonly permissions: Permissions;
   readonly limits: GatewayLimits;
   readonly faults: Faults;
+  /** For bridges. */
+  readonly fetch: GuardedFetch;
+  /** Hangs a bridge's handler into the HTTP server; returns its public address, undefined without a server. */
+  readonly mount: (bridge: string, handler: HttpHandler) => URL | undefined;
 }
 
 interface Attached {
@@ -121,10 +129,8 @@ export class Gateway implements OutputEvents {
     });
     store.lanes.onRows((rows) => this.lanes.add(rows));
     this.#lookups = {
-      async ownMessage(account, id) {
-        const record = await store.messages.byRemoteId(account, [id]);
-        return record?.fromSelf ? record : undefined;
-      },
+      message: (account, id) => store.messages.byRemoteId(account, [id]),
+      reaction: (account, id) => store.reactions.byRemoteId(account, id),
     };
     const lanes = this.lanes;
     this.#intake = new IntakeWorker({
@@ -140,6 +146,7 @@ export class Gateway implements OutputEvents {
       lanes,
       store: store.lanes,
       messages: store.messages,
+      reactions: store.reactions,
       clock,
       log,
       faults,
@@ -157,7 +164,9 @@ export class Gateway implements OutputEvents {
       log,
       startsPerSecond: limits.startsPerSecond,
       bridge: (name) => this.#bridges.get(name),
-      deliver: (account, events, cursor) => this.#deliver(account, events, cursor),
+      deliver: (account, events, cursor, records) => this.#deliver(account, events, cursor, records),
+      records: (account) => store.records.of(account),
+      fetch: options.fetch,
       hint: (account, hint) => this.#hint(account, hint),
       onState: (account, state, detail) => this.#onState(account, state, detail),
     });
@@ -169,7 +178,7 @@ export class Gateway implements OutputEvents {
       contacts: (bridge) => this.#bridges.get(bridge)?.contacts,
       stateOf: (account) => this.sessions.stateOf(account),
     });
-    this.powers = createPowers(this, { store, clock, log, loginAttempts: limits.loginAttempts });
+    this.powers = createPowers(this, { store, clock, log, loginAttempts: limits.loginAttempts, fetch: options.fetch });
     this.chat = new Chat({
       dialogs: this.dialogs,
       context: (bridge, user) => this.context(bridge, user),
@@ -193,6 +202,7 @@ export class Gateway implements OutputEvents {
       lanes: this.lanes,
       store: store.lanes,
       messages: store.messages,
+      reactions: store.reactions,
       contacts,
       output,
       clock,
@@ -215,8 +225,13 @@ export class Gateway implements OutputEvents {
         deliver: async (id, events) => {
           const account = this.accounts.get(id);
           if (account === undefined) throw new GatewayError("item-not-found", "no such account");
-          await this.#deliver(account, events, undefined);
+          await this.#deliver(account, events);
         },
+        enrol: (user) => this.enrol(bridge.name, user),
+        deliverAll: (parcels, changes) => this.#deliverAll(bridge.name, parcels, changes),
+        records: this.#o.store.records.of({ bridge: bridge.name }),
+        fetch: this.#o.fetch,
+        mount: (handler) => this.#o.mount(bridge.name, handler),
       });
     }
     this.sessions.startAll(records);
@@ -262,6 +277,22 @@ export class Gateway implements OutputEvents {
         wait: true,
       });
     await this.#submissions.submit(bridge, user, contact, body);
+  }
+
+  /** Fleeting: lost where there is no session or no such thing on the network. */
+  typing(bridge: string, user: string, contact: RemoteId, active: boolean): void {
+    this.#fleeting(bridge, async () => {
+      const account = await this.accounts.forContact(bridge, user, contact);
+      const session = account && this.sessions.sessionOf(account.id);
+      await session?.setTyping?.({ kind: "contact", id: contact }, active);
+    });
+  }
+
+  /** As `typing`: the user's own presence, to all of their networks behind this bridge. */
+  userPresence(bridge: string, user: string, show: "online" | "away" | "offline", status: string | undefined): void {
+    for (const account of this.accounts.of(bridge, user)) {
+      this.#fleeting(bridge, async () => this.sessions.sessionOf(account.id)?.setPresence?.(show, status));
+    }
   }
 
   /** A line that a user writes to the gateway itself. Throws GatewayError when they come too fast. */
@@ -348,15 +379,49 @@ export class Gateway implements OutputEvents {
 
   // --- from the bridges -------------------------------------------------------------------------------------------
 
-  async #deliver(account: AccountRecord, events: readonly Incoming[], cursor: Json | undefined): Promise<void> {
+  async #deliver(
+    account: AccountRecord,
+    events: readonly Incoming[],
+    cursor?: Json,
+    records?: RecordChanges,
+  ): Promise<void> {
     this.#o.faults.at("incoming:offered");
     const list = await deliveries(account.id, events, this.#lookups);
-    await this.#o.store.lanes.deliver(account.id, list, cursor === undefined ? {} : { cursor });
+    await this.#o.store.lanes.deliver(account.id, list, {
+      ...(cursor === undefined ? {} : { cursor }),
+      ...(records === undefined ? {} : { records }),
+    });
+    this.#o.faults.at("incoming:committed");
+  }
+
+  async #deliverAll(
+    bridge: string,
+    parcels: readonly { readonly account: number; readonly events: readonly Incoming[] }[],
+    records: RecordChanges = new Map(),
+  ): Promise<void> {
+    this.#o.faults.at("incoming:offered");
+    const list: { account: number; deliveries: Delivery[] }[] = [];
+    for (const { account, events } of parcels)
+      list.push({ account, deliveries: await deliveries(account, events, this.#lookups) });
+    await this.#o.store.lanes.deliverAll(list, { bridge }, records);
     this.#o.faults.at("incoming:committed");
   }
 
   #hint(account: AccountRecord, hint: Hint): void {
-    if (hint.type === "presence") this.presence.contactHint(account, hint);
+    switch (hint.type) {
+      case "presence":
+        this.presence
+          .contactHint(account, hint)
+          .catch((error: unknown) =>
+            this.#o.log.warn({ err: error, account: account.id }, "the presence of a contact was not shown"),
+          );
+        return;
+      case "typing":
+        if (hint.peer.kind === "contact") this.outputOf(account.bridge).typing(account.user, hint.from, hint.active);
+        return;
+      default:
+        return hint satisfies never;
+    }
   }
 
   #onState(account: AccountRecord, state: SessionState, detail: string | undefined): void {
@@ -374,6 +439,10 @@ export class Gateway implements OutputEvents {
     }
     this.presence.sessionState(account, state, detail);
     this.#outgoing.resume(account.id);
+  }
+
+  #fleeting(bridge: string, work: () => Promise<unknown>): void {
+    work().catch((error: unknown) => this.#o.log.debug({ err: error, bridge }, "a hint was lost"));
   }
 
   // --- inside -----------------------------------------------------------------------------------------------------

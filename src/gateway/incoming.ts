@@ -12,6 +12,7 @@ import {
   type MessageStore,
   type OutputItem,
   peerOfKey,
+  type ReactionStore,
   type XmppOutput,
 } from "./ports.ts";
 import { untilTrue } from "./stubborn.ts";
@@ -24,6 +25,7 @@ export interface IncomingOptions {
   readonly lanes: Lanes;
   readonly store: LaneStore;
   readonly messages: MessageStore;
+  readonly reactions: ReactionStore;
   readonly contacts: Contacts;
   readonly output: XmppOutput;
   /** Bare JID of the account's user; undefined when the account is gone. */
@@ -184,6 +186,11 @@ export class IncomingWorker {
     const user = this.#o.userOf(row.account);
     if (user === undefined) return undefined;
     const contact = peerOfKey(row.peer)?.id;
+    if (row.body.kind === "reaction") {
+      const { target, from } = row.body;
+      const set = await this.#o.reactions.of(row.account, row.peer, target, from);
+      return { row, user, contact, emojis: set.map((one) => one.emoji) };
+    }
     if (row.body.kind !== "message" || contact === undefined) return { row, user, contact };
     const { message } = row.body;
     await this.#o.contacts.meet(row.account, user, contact, message.name, message.automatic ?? false);

@@ -10,7 +10,7 @@ import {
   type Sent,
 } from "#bridge";
 import { fallback } from "./fallbacks.ts";
-import { newKey } from "./keys.ts";
+import { derivedKey, newKey } from "./keys.ts";
 import type { Lane, Lanes } from "./lanes.ts";
 import {
   type AccountId,
@@ -22,6 +22,7 @@ import {
   type NewRow,
   type OutgoingRow,
   peerOfKey,
+  type ReactionStore,
   type Settlement,
 } from "./ports.ts";
 import { retryDelay } from "./retry.ts";
@@ -41,6 +42,7 @@ export interface OutgoingOptions {
   readonly lanes: Lanes;
   readonly store: LaneStore;
   readonly messages: MessageStore;
+  readonly reactions: ReactionStore;
   readonly accounts: OutgoingAccounts;
   readonly clock: Clock;
   readonly log: Logger;
@@ -201,6 +203,9 @@ export class OutgoingWorker {
       case "retract":
         await this.#inTime(session.retract?.(step.target, peer, row.key) ?? Promise.resolve());
         return done;
+      case "react":
+        await this.#react(row, session, step.target, step.emojis);
+        return done;
       case "edit":
       case "send": {
         const message = await this.#message(row, peer, step.text);
@@ -210,6 +215,28 @@ export class OutgoingWorker {
       }
       default:
         return step satisfies never;
+    }
+  }
+
+  /**
+   * XEP-0444 section 3.1: the user's client sends all of its reactions each time, networks take them one by one. Each is
+   * written down when it is done, so that a retry goes on where it was.
+   */
+  async #react(row: OutgoingRow, session: LiveSession, target: MessageRef, wanted: readonly string[]): Promise<void> {
+    const { reactions } = this.#o;
+    const peer = peerOfKey(row.peer);
+    if (!session.react || !session.unreact || peer === undefined || row.body.target === undefined) return;
+    const { account, key } = row;
+    const now = await reactions.of(account, row.peer, row.body.target, "self");
+    for (const { emoji, remoteId } of now) {
+      if (wanted.includes(emoji)) continue;
+      await this.#inTime(session.unreact(remoteId, peer, derivedKey(key, "remove", emoji)));
+      await reactions.remove(account, remoteId);
+    }
+    for (const emoji of wanted) {
+      if (now.some((one) => one.emoji === emoji)) continue;
+      const { id } = await this.#inTime(session.react(target, peer, emoji, derivedKey(key, "add", emoji)));
+      await reactions.add({ account, remoteId: id, peer: row.peer, target: row.body.target, from: "self", emoji });
     }
   }
 
@@ -253,6 +280,7 @@ export class OutgoingWorker {
       ...(body.subject === undefined ? {} : { subject: body.subject }),
       ...(body.thread === undefined ? {} : { thread: body.thread }),
       ...(body.senderName === undefined ? {} : { senderName: body.senderName }),
+      ...(body.file ? { file: body.file } : {}),
       ...(replyTo ? { replyTo } : {}),
       ...(threadLast ? { threadLast: messageRef(threadLast) } : {}),
       ...(previous ? { previous: messageRef(previous) } : {}),

@@ -1,5 +1,5 @@
 // What commands may do, done with the core.
-import type { Answers, Logger, Prompt } from "#bridge";
+import type { Answers, GuardedFetch, Logger, Prompt } from "#bridge";
 import { type CommandPowers, signInWith } from "./commands.ts";
 import { GatewayError } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
@@ -12,9 +12,13 @@ export interface PowersOptions {
   readonly log: Logger;
   /** Per user, in 15 minutes (security.md H13). */
   readonly loginAttempts: number;
+  readonly fetch: GuardedFetch;
 }
 
-export function createPowers(gateway: Gateway, { store, clock, log, loginAttempts }: PowersOptions): CommandPowers {
+export function createPowers(
+  gateway: Gateway,
+  { store, clock, log, loginAttempts, fetch }: PowersOptions,
+): CommandPowers {
   const attempts = new RateLimit(clock, loginAttempts / 15, loginAttempts);
 
   const attempt = (user: string) => {
@@ -32,7 +36,7 @@ export function createPowers(gateway: Gateway, { store, clock, log, loginAttempt
       throw new GatewayError("feature-not-implemented", "There is nothing to sign in to here.");
     const abort = new AbortController();
     try {
-      const steps = bridge.login({ options, log, signal: abort.signal });
+      const steps = bridge.login({ options, log, fetch, signal: abort.signal });
       const signedIn = yield* signInWith(steps, () => attempt(user));
       const first = gateway.accounts.of(name, user).length === 0;
       const account = await gateway.accounts.signIn(name, user, signedIn);

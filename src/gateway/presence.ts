@@ -6,6 +6,10 @@ import type { AccountId, AccountRecord, Clock, PresenceOut, TimerHandle, XmppOut
 /** Presence stanzas per second when many are due at once (reliability.md b.2). */
 const pace = 200;
 const tick = 100;
+/** Contacts whose last presence is kept in memory; it is a hint, and comes again. */
+const mostSeen = 50_000;
+
+const seenKey = (account: AccountId, contact: RemoteId) => `${account}/${contact}`;
 
 export interface PresenceOptions {
   readonly clock: Clock;
@@ -20,6 +24,8 @@ export interface PresenceOptions {
 export class PresenceBook {
   readonly #o: PresenceOptions;
   readonly #states = new Map<AccountId, SessionState>();
+  /** What networks said of contacts last; without news a contact counts as there. */
+  readonly #seen = new Map<string, PresenceOut>();
   /** Announcements under way, by bridge; a new one replaces the old. */
   readonly #rounds = new Map<string, number>();
   readonly #timers = new Set<TimerHandle>();
@@ -44,16 +50,25 @@ export class PresenceBook {
   of(account: AccountRecord, contact: RemoteId | undefined, name?: string): PresenceOut {
     const live = this.#o.stateOf(account.id);
     if (contact === undefined) return gatewayPresence(live?.state ?? "connecting", live?.detail);
-    return { available: true, ...(name ? { name } : {}) };
+    const seen = this.#seen.get(seenKey(account.id, contact)) ?? { available: true };
+    return { ...seen, ...(name ? { name } : {}) };
   }
 
-  contactHint(account: AccountRecord, hint: Extract<Hint, { type: "presence" }>): void {
+  /** News of a contact: shown to a user who is subscribed (security.md X10), kept for the next probe. */
+  async contactHint(account: AccountRecord, hint: Extract<Hint, { type: "presence" }>): Promise<void> {
     const shown: PresenceOut = {
       available: hint.show !== "offline",
       ...(hint.show === "away" ? { show: "away" as const } : {}),
       ...(hint.status ? { status: hint.status } : {}),
     };
-    this.#o.output(account.bridge)?.presence(account.user, hint.from, shown);
+    if (this.#seen.size >= mostSeen) this.#seen.clear();
+    this.#seen.set(seenKey(account.id, hint.from), shown);
+    const contact = await this.#o.contacts(account.bridge)?.get(account.id, hint.from);
+    if (!contact?.subscribed) return;
+    this.#o.output(account.bridge)?.presence(account.user, hint.from, {
+      ...shown,
+      ...(contact.name ? { name: contact.name } : {}),
+    });
   }
 
   /** After the link came up: everybody who is subscribed sees the gateway and their contacts again. */

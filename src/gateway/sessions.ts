@@ -1,5 +1,17 @@
 // Live connections of accounts: started one after the other, watched, started again.
-import type { AnyBridge, Hint, Incoming, Json, LiveSession, Logger, Service, SessionState } from "#bridge";
+import type {
+  AnyBridge,
+  GuardedFetch,
+  Hint,
+  Incoming,
+  Json,
+  LiveSession,
+  Logger,
+  RecordChanges,
+  Records,
+  Service,
+  SessionState,
+} from "#bridge";
 import { BridgeError } from "#bridge";
 import type { AccountId, AccountRecord, AccountStore, Clock, TimerHandle } from "./ports.ts";
 import { retryDelay } from "./retry.ts";
@@ -11,7 +23,14 @@ export interface SessionsOptions {
   readonly bridge: (
     name: string,
   ) => { readonly bridge: AnyBridge; readonly options: unknown; readonly service: Service | undefined } | undefined;
-  readonly deliver: (account: AccountRecord, events: readonly Incoming[], cursor: Json | undefined) => Promise<void>;
+  readonly deliver: (
+    account: AccountRecord,
+    events: readonly Incoming[],
+    cursor: Json | undefined,
+    records: RecordChanges | undefined,
+  ) => Promise<void>;
+  readonly records: (account: AccountId) => Records;
+  readonly fetch: GuardedFetch;
   readonly hint: (account: AccountRecord, hint: Hint) => void;
   /** Something changed; `session` tells whether messages can be sent now. */
   readonly onState: (account: AccountRecord, state: SessionState, detail: string | undefined) => void;
@@ -138,7 +157,10 @@ export class Sessions {
       cursor,
       log,
       signal: abort.signal,
-      deliver: (events: readonly Incoming[], next?: Json) => this.#o.deliver(account, events, next),
+      deliver: (events: readonly Incoming[], next?: Json, records?: RecordChanges) =>
+        this.#o.deliver(account, events, next, records),
+      records: this.#o.records(account.id),
+      fetch: this.#o.fetch,
       hint: (hint: Hint) => this.#o.hint(account, hint),
       status: (state: SessionState, detail?: string) => this.#status(live, state, detail),
     };

@@ -21,9 +21,7 @@ export function recordWrites({ db, build, vault }: StoreContext) {
       .insertInto("records")
       .values({ ...of, value: param<Uint8Array>("value") })
       .onConflict((conflict) =>
-        conflict
-          .columns(["account", "service", "key"])
-          .doUpdateSet({ value: (e) => e.ref("excluded.value") }),
+        conflict.columns(["account", "service", "key"]).doUpdateSet({ value: (e) => e.ref("excluded.value") }),
       ),
   );
   const remove = statement(

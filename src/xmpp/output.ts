@@ -6,7 +6,7 @@ import type { Fence } from "./fence.ts";
 import type { Link } from "./link.ts";
 import type { Roster } from "./roster.ts";
 import { type Element, el, serialize, StanzaWriteError } from "./stanza.ts";
-import { messageStanza, noticeStanza } from "./xeps/message-out.ts";
+import { chatStateStanza, messageStanza, noticeStanza } from "./xeps/message-out.ts";
 import { NS } from "./ns.ts";
 
 export interface OutputOptions {
@@ -71,6 +71,12 @@ export class Output implements XmppOutput {
           )
         : el("presence", { type: "unavailable", from, to: user }, status && el("status", {}, status)),
     );
+  }
+
+  typing(user: string, contact: RemoteId, active: boolean): void {
+    if (this.#o.link.state !== "up") return;
+    const from = `${this.#o.addresses.speaker(contact)}/${resource}`;
+    this.#o.link.send(chatStateStanza(from, user, active));
   }
 
   subscription(

@@ -1,5 +1,5 @@
 // What a user's message stanza means: to a contact it becomes an outgoing row, to the gateway a line of a chat.
-// XEP-0184, 0201, 0308, 0333, 0359, 0424, 0428, 0461.
+// XEP-0085, 0184, 0201, 0308, 0333, 0359, 0424, 0428, 0444, 0461.
 import type { Verb } from "#bridge";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { Origin, OutgoingBody } from "../../gateway/ports.ts";
@@ -24,6 +24,8 @@ export function messages(options: MessageInOptions): Feature {
     ["edit", NS.correct],
     ["retract", NS.retract],
     ["markRead", NS.markers],
+    ["react", NS.reactions],
+    ["setTyping", NS.chatStates],
   ];
   const more = able.filter(([verb]) => verbs.includes(verb)).map(([, ns]) => ns);
   return {
@@ -59,10 +61,15 @@ async function receive(
     return;
   }
   const body = decode(stanza, from.toString());
-  if (body) await gateway.submit(bridge, from.bare, contact, body);
+  if (body) return gateway.submit(bridge, from.bare, contact, body);
+  const active = chatState(stanza);
+  if (active !== undefined) gateway.typing(bridge, from.bare, contact, active);
 }
 
 const longestId = 4_096;
+/** Reactions of one person on one message, and the UTF-16 units of one: more is no reaction any more. */
+const mostEmojis = 20;
+const longestEmoji = 64;
 
 /** Undefined: nothing that a network would want to know (chat states, receipts, bare markers of other kinds). */
 export function decode(stanza: Element, from: string): OutgoingBody | undefined {
@@ -80,6 +87,8 @@ export function decode(stanza: Element, from: string): OutgoingBody | undefined 
     ...(target ? { target } : {}),
   });
   if (retract) return of("retraction", attr(retract, "id"));
+  const reactions = child(stanza, "reactions", NS.reactions);
+  if (reactions) return { ...of("reaction", attr(reactions, "id")), emojis: emojisOf(reactions) };
   if (isEncrypted(stanza)) {
     throw new StanzaError(
       "not-acceptable",
@@ -100,6 +109,19 @@ export function decode(stanza: Element, from: string): OutgoingBody | undefined 
     ...(thread ? { thread } : {}),
     ...(nick ? { senderName: nick } : {}),
   };
+}
+
+/** XEP-0444 section 3.1: a set; each holds an emoji. */
+function emojisOf(reactions: Element): readonly string[] {
+  const all = children(reactions, "reaction", NS.reactions).map((one) => one.getText().trim());
+  return [...new Set(all)].filter((emoji) => emoji !== "" && emoji.length <= longestEmoji).slice(0, mostEmojis);
+}
+
+/** XEP-0085: true while the user types, false when they stopped, undefined when nothing is said of it. */
+function chatState(stanza: Element): boolean | undefined {
+  const state = children(stanza, undefined, NS.chatStates)[0]?.getName();
+  if (state === undefined) return undefined;
+  return state === "composing";
 }
 
 /** Carbons, archive results and forwards name other senders inside; none of them is a message to a contact (X05). */

@@ -1,5 +1,5 @@
 // What a row looks like as a stanza. XEP-0359 (ids), 0203 (delay), 0172 (nick), 0461 (reply), 0428 (fallback), 0333 (markers),
-// 0184 (receipts), 0393 (styling).
+// 0184 (receipts), 0393 (styling), 0308 (edits), 0424 (retractions), 0444 (reactions), 0085 (chat states).
 import type { OutputItem } from "../../gateway/ports.ts";
 import { NS } from "../ns.ts";
 import { type Element, el } from "../stanza.ts";
@@ -23,6 +23,35 @@ export function messageStanza(item: OutputItem, context: MessageContext): Elemen
       return contentStanza(item, body.message, context);
     case "notice":
       return noticeStanza(context.from, user, row.key, body.text);
+    case "edit":
+      return el(
+        "message",
+        { from: context.from, to: user, type: "chat", id: row.key },
+        el("body", {}, body.text),
+        el("replace", { xmlns: NS.correct, id: body.target }),
+        el("origin-id", { xmlns: NS.sid, id: row.key }),
+        body.unstyled ? el("unstyled", { xmlns: NS.styling }) : undefined,
+      );
+    case "retraction":
+      return el(
+        "message",
+        { from: context.from, to: user, type: "chat", id: row.key },
+        el("retract", { xmlns: NS.retract, id: body.target }),
+        el("fallback", { xmlns: NS.fallback, for: NS.retract }),
+        el("body", {}, "A message was taken back, but your client does not support that."),
+        el("store", { xmlns: NS.hints }),
+      );
+    case "reaction":
+      return el(
+        "message",
+        { from: context.from, to: user, type: "chat", id: row.key },
+        el(
+          "reactions",
+          { xmlns: NS.reactions, id: body.target },
+          ...(item.emojis ?? []).map((emoji) => el("reaction", {}, emoji)),
+        ),
+        el("store", { xmlns: NS.hints }),
+      );
     case "delivered":
       return el(
         "message",
@@ -40,6 +69,16 @@ export function messageStanza(item: OutputItem, context: MessageContext): Elemen
     default:
       return body satisfies never;
   }
+}
+
+/** XEP-0085. No copy of it is kept anywhere (XEP-0334). */
+export function chatStateStanza(from: string, user: string, active: boolean): Element {
+  return el(
+    "message",
+    { from, to: user, type: "chat" },
+    el(active ? "composing" : "paused", { xmlns: NS.chatStates }),
+    el("no-store", { xmlns: NS.hints }),
+  );
 }
 
 /** A line from the gateway itself. */

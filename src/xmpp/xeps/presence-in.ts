@@ -1,7 +1,7 @@
 // RFC 6121 sections 3 and 4: subscriptions and presence of users towards the gateway and their contacts.
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { Feature, Request } from "../router.ts";
-import { attr } from "../stanza.ts";
+import { attr, textOf } from "../stanza.ts";
 import type { Online } from "../online.ts";
 
 export interface PresenceInOptions {
@@ -28,15 +28,26 @@ async function receive(request: Request, options: PresenceInOptions): Promise<vo
       return show(user, contact, options);
     case undefined:
       options.online.here(from);
+      if (contact === undefined) tell(request, options);
       return;
     case "unavailable":
       options.online.gone(from);
+      if (contact === undefined && options.online.clientOf(user) === undefined)
+        options.gateway.userPresence(options.bridge, user, "offline", undefined);
       return;
-    // What a user tells about their own presence is nothing the networks here want to know.
     default:
       return;
   }
 }
+
+/** The user's own presence, for networks that show it. A client that wants quiet counts as away there. */
+function tell({ stanza, from }: Request, { bridge, gateway }: PresenceInOptions): void {
+  const show = textOf(stanza, "show");
+  const quiet = show === "away" || show === "xa" || show === "dnd";
+  gateway.userPresence(bridge, from.bare, quiet ? "away" : "online", textOf(stanza, "status")?.slice(0, longestStatus));
+}
+
+const longestStatus = 500;
 
 async function subscribe(
   user: string,

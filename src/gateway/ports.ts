@@ -11,6 +11,8 @@ import type {
   Records,
   RemoteId,
 } from "#bridge";
+import type { RoomEvent, RoomView } from "./room-events.ts";
+import type { RoomStore, RoomWork } from "./room-ports.ts";
 
 // --- time ---------------------------------------------------------------------------------------------------------
 
@@ -135,6 +137,8 @@ export type IncomingBody =
   | { readonly kind: "retraction"; readonly target: string }
   /** The set of `from` on `target` as it is when the stanza is written. */
   | { readonly kind: "reaction"; readonly target: string; readonly from: RemoteId }
+  /** Whatever happens in a room: see room-events.ts. */
+  | { readonly kind: "room"; readonly event: RoomEvent }
   | { readonly kind: "delivered"; readonly origin: Origin }
   | { readonly kind: "read"; readonly origin: Origin }
   | { readonly kind: "failed"; readonly origin: Origin; readonly condition: Condition; readonly text: string }
@@ -212,6 +216,8 @@ export interface Delivery {
   readonly reaction?: { readonly add: ReactionRecord } | { readonly remove: RemoteId };
   /** Stored beside an intake row. */
   readonly raw?: Uint8Array;
+  /** What it does to rooms, and the rows that follow from that. */
+  readonly rooms?: RoomWork;
 }
 
 /** How a row ends, or goes on. */
@@ -224,6 +230,7 @@ export interface Settlement {
   readonly record?: MessageRecord;
   /** Rows that follow from it (receipt, error to the sender), appended in the same commit. */
   readonly notes?: readonly NewRow[];
+  readonly rooms?: RoomWork;
 }
 
 export interface LaneHead {
@@ -305,6 +312,7 @@ export interface RecordStore {
 export interface Store {
   readonly reactions: ReactionStore;
   readonly records: RecordStore;
+  readonly rooms: RoomStore;
   readonly accounts: AccountStore;
   readonly contacts: ContactStore;
   readonly lanes: LaneStore;
@@ -335,6 +343,8 @@ export interface OutputItem {
   readonly replyTo?: { readonly xmppId: string; readonly fromSelf: boolean };
   /** For a reaction: all that its sender has on the message now. */
   readonly emojis?: readonly string[];
+  /** For a row of a room. */
+  readonly room?: RoomView;
 }
 
 /** What the core wants from one bridge's component. Implemented in src/xmpp. */

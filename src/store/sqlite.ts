@@ -12,6 +12,7 @@ import { laneStore } from "./lanes.ts";
 import { messageStore } from "./messages.ts";
 import { reactionStore } from "./reactions.ts";
 import { recordStore } from "./records.ts";
+import { roomStore, roomTables } from "./rooms.ts";
 import { migrations } from "./migrations/index.ts";
 import type { Vault } from "./secrets.ts";
 import type { Tables } from "./tables.ts";
@@ -77,13 +78,16 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
           throw new StoreError("full", "the disk that holds the database is almost full");
       },
     };
+    const tables = roomTables(context);
+    const { changeRooms, ...lanes } = laneStore(context, tables);
     return {
       accounts: accountStore(context),
       contacts: contactStore(context),
-      lanes: laneStore(context),
+      lanes,
       messages: messageStore(context),
       reactions: reactionStore(context),
       records: recordStore(context),
+      rooms: roomStore(context, tables, changeRooms),
       async close() {
         await context.commits.drain();
         wal?.close();

@@ -63,7 +63,6 @@ export interface ContactRecord {
 
 export interface ContactStore {
   get(account: AccountId, id: RemoteId): Promise<ContactRecord | undefined>;
-  save(contact: ContactRecord): Promise<void>;
   /**
    * Reads and writes in one transaction, so that of two changes at the same time neither is lost. `update` gets what is
    * stored and may be called twice. Resolves with what it returned.
@@ -73,7 +72,6 @@ export interface ContactStore {
     id: RemoteId,
     update: (stored: ContactRecord | undefined) => ContactRecord,
   ): Promise<ContactRecord>;
-  remove(account: AccountId, id: RemoteId): Promise<void>;
   /** In the order of their ids, after `after`. */
   page(account: AccountId, after: RemoteId, limit: number): Promise<ContactRecord[]>;
   count(account: AccountId): Promise<number>;
@@ -209,7 +207,8 @@ export interface LaneStore {
    * resolves. `page` shows no row earlier than that.
    */
   onRows(listener: (rows: readonly LaneRow[]) => void): void;
-  append(rows: readonly NewRow[]): Promise<LaneRow[]>;
+  /** `supersedes`: rows of that kind that wait in the same lanes end in the same commit, so that the newest wins. */
+  append(rows: readonly NewRow[], options?: { readonly supersedes?: OutgoingBody["kind"] }): Promise<LaneRow[]>;
   /** Events and cursor in one commit. Returns the rows that were new. `settle` ends the intake row they came from. */
   deliver(
     account: AccountId,
@@ -226,11 +225,8 @@ export interface LaneStore {
   page(head: LaneHead, after: number, limit: number): Promise<LaneRow[]>;
   /** Every lane that has such rows. */
   heads(): Promise<LaneHead[]>;
-  counts(): Promise<Record<Direction, number>>;
   /** Non-final outgoing rows made before `before`, oldest first. */
   expired(before: number, limit: number): Promise<OutgoingRow[]>;
-  /** Removes a newest-wins row that has not been handed over yet. */
-  supersede(head: LaneHead, kind: OutgoingBody["kind"], before: number): Promise<void>;
   raw(row: number): Promise<Uint8Array | undefined>;
   /** Raw bytes of the message with this stanza id, while they are kept. */
   rawOf(account: AccountId, xmppId: string): Promise<Uint8Array | undefined>;

@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { Json } from "#bridge";
 import type {
   Delivery,
@@ -98,9 +99,13 @@ export function laneStore(context: StoreContext): LaneStore {
     onRows(listen) {
       listener = listen;
     },
-    append: async (rows) => {
+    append: async (rows, { supersedes } = {}) => {
       admit();
-      return commits.run(() => rows.filter((row) => exists(row.account)).map(insert), announce);
+      return commits.run(() => {
+        const wanted = rows.filter((row) => exists(row.account));
+        if (supersedes) for (const row of wanted) q.supersede.run({ ...headArgs(row), kind: supersedes });
+        return wanted.map(insert);
+      }, announce);
     },
     async deliver(account, deliveries, options = {}) {
       // What ends a stored row frees more than it takes.
@@ -116,20 +121,7 @@ export function laneStore(context: StoreContext): LaneStore {
     page: async (head, after, limit) => q.page.all({ ...headArgs(head), after, until: announcedTo, limit }).map(toRow),
     heads: async () =>
       q.heads.all().map((row) => ({ account: row.account, direction: direction(row.direction), peer: row.peer })),
-    async counts() {
-      const counts = { outgoing: 0, incoming: 0, intake: 0 };
-      for (const row of q.counts.all()) counts[direction(row.direction)] = row.n;
-      return counts;
-    },
     expired: async (before, limit) => q.expired.all({ before, limit }).map(toRow) as OutgoingRow[],
-    supersede: (head, kind, before) =>
-      commits.run(() => {
-        for (const row of q.queued.all({ ...headArgs(head), before })) {
-          if ((JSON.parse(row.body) as { kind: string }).kind === kind) {
-            q.finish.run({ id: row.id, state: states.indexOf("done"), error: "superseded" });
-          }
-        }
-      }),
     raw: async (row) => q.raw.get({ id: row })?.raw,
     rawOf: async (account, xmppId) => q.rawOf.get({ account, xmppId })?.raw,
     prune: (before) =>
@@ -213,6 +205,7 @@ function queries({ db, build }: StoreContext) {
         .set({ state: param<number>("state"), body: "", prepared: null, error: param<string | null>("error") })
         .where("id", "=", id),
     ),
+    // Not a row that was superseded while it was tried: it has nothing left to send.
     defer: statement(
       db,
       build
@@ -223,7 +216,8 @@ function queries({ db, build }: StoreContext) {
           not_before: param<number>("notBefore"),
           attempts: param<number>("attempts"),
         })
-        .where("id", "=", id),
+        .where("id", "=", id)
+        .where("state", "<", 2),
     ),
     begin: statement(
       db,
@@ -231,6 +225,19 @@ function queries({ db, build }: StoreContext) {
         .updateTable("lane_rows")
         .set({ state: 1, prepared: param<string>("prepared") })
         .where("id", "=", id),
+    ),
+    // What is handed over already is beyond recall. `state < 2` is what the index of waiting rows asks for.
+    supersede: statement(
+      db,
+      build
+        .updateTable("lane_rows")
+        .set({ state: states.indexOf("done"), body: "", error: "superseded" })
+        .where("account", "=", account)
+        .where("direction", "=", param<number>("direction"))
+        .where("peer", "=", param<string>("peer"))
+        .where("state", "<", 2)
+        .where("state", "=", states.indexOf("queued"))
+        .where(sql<string>`body ->> '$.kind'`, "=", param<string>("kind")),
     ),
     cursor: statement(
       db,
@@ -247,9 +254,7 @@ function queries({ db, build }: StoreContext) {
         .orderBy("id")
         .limit(param<number>("limit")),
     ),
-    queued: statement(db, ofLane.where("state", "=", 0).where("id", "<", param<number>("before"))),
     heads: statement(db, waiting.select(["account", "direction", "peer"]).distinct()),
-    counts: statement(db, waiting.select(["direction", (e) => e.fn.countAll<number>().as("n")]).groupBy("direction")),
     expired: statement(
       db,
       waiting

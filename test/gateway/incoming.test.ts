@@ -5,7 +5,7 @@ import { IncomingWorker } from "../../src/gateway/incoming.ts";
 import { Lanes } from "../../src/gateway/lanes.ts";
 import { gatewayPeer, type IncomingRow, type MessageRecord, type NewRow, type Store } from "../../src/gateway/ports.ts";
 import { createTestClock, settle } from "../kit/clock.ts";
-import { freshKey, incoming, openTestStore, seedAccounts } from "../store/open-store.ts";
+import { freshKey, incoming, openTestStore, seedAccounts, waitingIn } from "../store/open-store.ts";
 import { createLog, eventually, RecordingOutput } from "./setup.ts";
 
 async function setUp(change: (store: Store) => Store = (store) => store) {
@@ -51,7 +51,7 @@ async function setUp(change: (store: Store) => Store = (store) => store) {
     worker,
     rows: (): IncomingRow[] => output.items.map((item) => item.row),
     write: (...texts: string[]) => store.lanes.append(texts.map((text) => incoming(text))),
-    waiting: async () => (await store.lanes.counts()).incoming,
+    waiting: () => waitingIn(store, "incoming"),
   };
 }
 

@@ -5,7 +5,7 @@ import { Lanes } from "../../src/gateway/lanes.ts";
 import { OutgoingWorker } from "../../src/gateway/outgoing.ts";
 import type { IncomingRow, NewRow, OutgoingBody, Store } from "../../src/gateway/ports.ts";
 import { createTestClock, type TestClock } from "../kit/clock.ts";
-import { freshKey, openTestStore, seedAccounts } from "../store/open-store.ts";
+import { freshKey, openTestStore, seedAccounts, waitingIn } from "../store/open-store.ts";
 import { createLog } from "./setup.ts";
 
 export const minute = 60_000;
@@ -105,6 +105,6 @@ export async function setUpOutgoing(
       sessions.set(account, session);
       worker.resume(account);
     },
-    waiting: async () => (await store.lanes.counts()).outgoing,
+    waiting: () => waitingIn(store, "outgoing"),
   };
 }

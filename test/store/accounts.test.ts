@@ -95,7 +95,8 @@ describe("accounts in the store", () => {
       const store = await openTestStore({ path });
       await seedAccounts(store, 2);
       for (const account of [1, 2]) {
-        await store.contacts.save({ account, id: "bob", name: "Bob", subscribed: true, introduced: true });
+        const bob = { account, id: "bob", name: "Bob", subscribed: true, introduced: true };
+        await store.contacts.change(account, "bob", () => bob);
         await store.lanes.append([outgoing("waits", { account })]);
         const sentAt = 0;
         const record = {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { Delivery, LaneHead, MessageRecord } from "../../src/gateway/ports.ts";
+import type { Delivery, LaneHead, LaneStore, MessageRecord, NewRow } from "../../src/gateway/ports.ts";
 import { createTestClock } from "../kit/clock.ts";
-import { freshKey, incoming, openTestStore, outgoing, seedAccounts, withFolder } from "./open-store.ts";
+import { incoming, openTestStore, outgoing, type RowOptions, seedAccounts, withFolder } from "./open-store.ts";
 
 const toBob: LaneHead = { account: 1, direction: "outgoing", peer: "contact/bob" };
 const fromBob: LaneHead = { ...toBob, direction: "incoming" };
@@ -127,7 +127,6 @@ describe("the heads", () => {
       { account: 1, direction: "outgoing", peer: "contact/carol" },
       { account: 1, direction: "incoming", peer: "contact/bob" },
     ]);
-    expect(await lanes.counts()).toEqual({ outgoing: 1, incoming: 1, intake: 0 });
   });
 });
 
@@ -274,12 +273,44 @@ describe("stored bytes", () => {
 });
 
 describe("read markers", () => {
-  test("that wait give way to a newer one, messages do not", async () => {
+  const read = (target: string, options: RowOptions = {}): NewRow => ({
+    ...outgoing("", options),
+    body: { kind: "read", origin: { from: "alice@localhost/phone" }, target },
+  });
+  const inLane = async (lanes: LaneStore, head: LaneHead = toBob) =>
+    (await lanes.page(head, 0, 10)).map(({ body }) => ("target" in body ? body.target : body.kind));
+
+  test("that wait give way to a newer one of their conversation, messages do not", async () => {
     const { lanes } = await setUp();
-    const read = { ...outgoing("m"), key: freshKey(), body: { kind: "read", origin: { from: "a@b/c" } } } as const;
-    await lanes.append([outgoing("1"), read]);
-    await lanes.supersede(toBob, "read", Number.MAX_SAFE_INTEGER);
-    expect((await lanes.page(toBob, 0, 10)).map((row) => row.body.kind)).toEqual(["message"]);
+    const carol = { peer: "contact/carol" };
+    await lanes.append([read("old"), outgoing("1"), read("carol's", carol)]);
+    await lanes.append([read("new")], { supersedes: "read" });
+    expect(await inLane(lanes)).toEqual(["message", "new"]);
+    expect(await inLane(lanes, { ...toBob, ...carol })).toEqual(["carol's"]);
+  });
+
+  test("that are being handed over stay", async () => {
+    const { lanes } = await setUp();
+    await lanes.append([read("on its way")]);
+    await lanes.settle({ id: 1, state: "sent" });
+    await lanes.append([read("new")], { supersedes: "read" });
+    expect(await inLane(lanes)).toEqual(["on its way", "new"]);
+  });
+
+  test("that gave way while they were tried do not come back for another try", async () => {
+    const { lanes } = await setUp();
+    await lanes.append([read("old")]);
+    await lanes.append([read("new")], { supersedes: "read" });
+    await lanes.settle({ id: 1, state: "queued", attempts: 1, notBefore: 9_000, error: "The network is away." });
+    expect(await inLane(lanes)).toEqual(["new"]);
+  });
+
+  test("stay when the newer one is not stored", async () => {
+    const { lanes } = await setUp();
+    await lanes.append([read("old", { key: "taken" })]);
+    const failing = lanes.append([read("new", { key: "taken" })], { supersedes: "read" });
+    await expect(failing).rejects.toMatchObject({ name: "StoreError" });
+    expect(await inLane(lanes)).toEqual(["old"]);
   });
 });
 

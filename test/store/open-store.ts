@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AccountRecord, NewRow, Store } from "../../src/gateway/ports.ts";
+import type { AccountRecord, Direction, NewRow, Store } from "../../src/gateway/ports.ts";
 import { createVault } from "../../src/store/secrets.ts";
 import { openSqlite, type SqliteOptions } from "../../src/store/sqlite.ts";
 import { createTestClock } from "../kit/clock.ts";
@@ -24,6 +24,13 @@ export async function seedAccounts(store: Store, count = 1): Promise<AccountReco
     );
   }
   return accounts;
+}
+
+/** How many rows of a direction are not final. */
+export async function waitingIn({ lanes }: Store, direction: Direction): Promise<number> {
+  const heads = (await lanes.heads()).filter((head) => head.direction === direction);
+  const pages = await Promise.all(heads.map((head) => lanes.page(head, 0, 1_000)));
+  return pages.flat().length;
 }
 
 /** Runs with the path of a database file that does not exist yet. */

@@ -72,6 +72,8 @@ export interface GatewayOptions {
 interface Attached {
   readonly bridge: AnyBridge;
   readonly options: unknown;
+  /** Users may sign in with an account of their own. */
+  readonly accountMode: boolean;
   readonly output: XmppOutput;
   readonly contacts: Contacts;
   readonly incoming: IncomingWorker;
@@ -200,7 +202,8 @@ export class Gateway implements OutputEvents {
       faults,
       userOf: (account) => this.accounts.get(account)?.user,
     });
-    this.#bridges.set(bridge.name, { bridge, options, output, contacts, incoming, service: undefined });
+    const accountMode = bridge.login !== undefined && bridge.accountMode?.(options) !== false;
+    this.#bridges.set(bridge.name, { bridge, options, accountMode, output, contacts, incoming, service: undefined });
   }
 
   async start(): Promise<void> {
@@ -274,6 +277,7 @@ export class Gateway implements OutputEvents {
   async accountFor(bridge: string, user: string, contact: RemoteId): Promise<AccountRecord> {
     const account = (await this.accounts.forContact(bridge, user, contact)) ?? (await this.enrol(bridge, user));
     if (account) return account;
+    if (!this.#attached(bridge).accountMode) throw new GatewayError("not-allowed", "There is no address for you here.");
     throw new GatewayError("registration-required", 'Sign in first: send "login" to the gateway.');
   }
 
@@ -300,7 +304,7 @@ export class Gateway implements OutputEvents {
   }
 
   /** The bridge and its options. Throws GatewayError when it is not configured. */
-  bridgeOf(bridge: string): { readonly bridge: AnyBridge; readonly options: unknown } {
+  bridgeOf(bridge: string): Pick<Attached, "bridge" | "options" | "accountMode"> {
     return this.#attached(bridge);
   }
 
@@ -309,8 +313,9 @@ export class Gateway implements OutputEvents {
   }
 
   context(bridge: string, user: string): CommandContext {
-    const { bridge: adapter, service } = this.#attached(bridge);
-    return { bridge: adapter, domainMode: service?.addressOf(user) !== undefined, user, powers: this.powers };
+    const { bridge: adapter, accountMode, service } = this.#attached(bridge);
+    const domainMode = service?.addressOf(user) !== undefined;
+    return { bridge: adapter, accountMode, domainMode, user, powers: this.powers };
   }
 
   // --- from the links ---------------------------------------------------------------------------------------------

@@ -27,12 +27,12 @@ export function createPowers(gateway: Gateway, { store, clock, log, loginAttempt
   };
 
   async function* signIn(name: string, user: string): AsyncGenerator<Prompt, AccountRecord, Answers> {
-    const { bridge, options } = gateway.bridgeOf(name);
-    if (bridge.login === undefined)
-      throw new GatewayError("feature-not-implemented", "There is nothing to sign in to here.");
+    const { bridge, options, accountMode } = gateway.bridgeOf(name);
     const abort = new AbortController();
     try {
-      const steps = bridge.login({ options, log, signal: abort.signal });
+      const steps = accountMode ? bridge.login?.({ options, log, signal: abort.signal }) : undefined;
+      if (steps === undefined)
+        throw new GatewayError("feature-not-implemented", "There is nothing to sign in to here.");
       const signedIn = yield* signInWith(steps, () => attempt(user));
       const first = gateway.accounts.of(name, user).length === 0;
       const account = await gateway.accounts.signIn(name, user, signedIn);

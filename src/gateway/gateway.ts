@@ -225,7 +225,7 @@ export class Gateway implements OutputEvents {
     this.sessions.startAll(records);
     await this.lanes.start();
     const { store, clock, log } = this.#o;
-    this.#endHousekeeping = keepHouse({ store: store.lanes, clock, log, expire: () => this.#outgoing.expire() });
+    this.#endHousekeeping = keepHouse({ store, clock, log, expire: () => this.#outgoing.expire() });
   }
 
   /** Finishes what is under way; everything else waits in the lanes for the next start. */

@@ -230,8 +230,6 @@ export interface LaneStore {
   raw(row: number): Promise<Uint8Array | undefined>;
   /** Raw bytes of the message with this stanza id, while they are kept. */
   rawOf(account: AccountId, xmppId: string): Promise<Uint8Array | undefined>;
-  /** Deletes final rows, raw bytes and replay marks older than `before`. Returns how many rows went. */
-  prune(before: number): Promise<number>;
 }
 
 export interface MessageStore {
@@ -249,6 +247,11 @@ export interface Store {
   readonly contacts: ContactStore;
   readonly lanes: LaneStore;
   readonly messages: MessageStore;
+  /**
+   * Forgets the oldest of what is older than these times: final rows with the raw bytes and the replay mark of each, and
+   * records of messages. At most `limit` of each kind, so that nobody waits for it long; true: there may be more.
+   */
+  prune(before: { readonly rows: number; readonly records: number }, limit: number): Promise<boolean>;
   close(): Promise<void>;
 }
 

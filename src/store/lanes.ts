@@ -124,8 +124,6 @@ export function laneStore(context: StoreContext): LaneStore {
     expired: async (before, limit) => q.expired.all({ before, limit }).map(toRow) as OutgoingRow[],
     raw: async (row) => q.raw.get({ id: row })?.raw,
     rawOf: async (account, xmppId) => q.rawOf.get({ account, xmppId })?.raw,
-    prune: (before) =>
-      commits.run(() => q.pruneRows.run({ before }) + q.pruneRaw.run({ before }) + q.pruneMarks.run({ before })),
   };
 }
 
@@ -274,32 +272,6 @@ function queries({ db, build }: StoreContext) {
         .where("message_ids.account", "=", account)
         .where("xmpp_id", "=", param<string>("xmppId"))
         .limit(1),
-    ),
-    pruneRows: statement(
-      db,
-      build.deleteFrom("lane_rows").where("state", ">=", 2).where("created_at", "<", param<number>("before")),
-    ),
-    // Bytes that are not parsed yet stay, however old, and so do the marks by which they are known.
-    pruneRaw: statement(
-      db,
-      build
-        .deleteFrom("originals")
-        .where("created_at", "<", param<number>("before"))
-        .where("row_id", "not in", waiting.select("id").where("direction", "=", directions.indexOf("intake"))),
-    ),
-    pruneMarks: statement(
-      db,
-      build
-        .deleteFrom("message_ids")
-        .where("kind", "=", "original")
-        .where("seen_at", "<", param<number>("before"))
-        .where((e) =>
-          e.not(
-            e.exists(
-              e.selectFrom("lane_rows").select("id").whereRef("key", "=", "message_ids.xmpp_id").where("state", "<", 2),
-            ),
-          ),
-        ),
     ),
   };
 }

@@ -1,39 +1,19 @@
 import { describe, expect, test } from "vitest";
-import type { Delivery, LaneHead, LaneStore, MessageRecord, NewRow } from "../../src/gateway/ports.ts";
+import type { LaneHead, LaneStore, NewRow } from "../../src/gateway/ports.ts";
 import { createTestClock } from "../kit/clock.ts";
-import { incoming, openTestStore, outgoing, type RowOptions, seedAccounts, withFolder } from "./open-store.ts";
+import {
+  incoming,
+  mark,
+  openTestStore,
+  original,
+  outgoing,
+  type RowOptions,
+  seedAccounts,
+  withFolder,
+} from "./open-store.ts";
 
 const toBob: LaneHead = { account: 1, direction: "outgoing", peer: "contact/bob" };
 const fromBob: LaneHead = { ...toBob, direction: "incoming" };
-const week = 7 * 86_400_000;
-
-const mark = (remoteId: string, more: Partial<MessageRecord> = {}): MessageRecord => ({
-  account: 1,
-  kind: "message",
-  remoteId,
-  digest: "",
-  xmppId: `x-${remoteId}`,
-  peer: "contact/bob",
-  fromSelf: false,
-  sentAt: 0,
-  thread: undefined,
-  context: undefined,
-  sender: undefined,
-  ...more,
-});
-
-/** As the core makes it: the row's key follows from the id and stands in the mark. */
-const original = (id: string, raw = Buffer.from("raw")): Delivery => ({
-  row: {
-    direction: "intake",
-    account: 1,
-    peer: "intake",
-    key: id.padEnd(26, "0"),
-    body: { kind: "original", id, about: null, sentAt: 0 },
-  },
-  record: mark(id, { kind: "original", peer: "intake", xmppId: id.padEnd(26, "0") }),
-  raw,
-});
 
 async function setUp(options: Parameters<typeof openTestStore>[0] = {}) {
   const clock = createTestClock();
@@ -321,29 +301,6 @@ describe("old rows", () => {
     await clock.advance(1_000);
     await lanes.append([outgoing("new")]);
     expect((await lanes.expired(clock.now(), 10)).map((row) => row.body.text)).toEqual(["old"]);
-  });
-
-  test("are pruned when they are final, with their bytes and replay marks", async () => {
-    const { lanes, clock } = await setUp();
-    await lanes.append([outgoing("done"), outgoing("waits")]);
-    await lanes.settle({ id: 1, state: "done" });
-    await lanes.deliver(1, [original("mail-1")]);
-    await lanes.settle({ id: 3, state: "done" });
-    await clock.advance(week);
-    // Two final rows, one original, one mark.
-    expect(await lanes.prune(clock.now())).toBe(4);
-    expect((await lanes.page(toBob, 0, 10)).map((row) => row.id)).toEqual([2]);
-    expect(await lanes.raw(3)).toBeUndefined();
-  });
-
-  test("keep their bytes while they are not parsed, however old", async () => {
-    const { lanes, clock } = await setUp();
-    await lanes.deliver(1, [original("mail-1")]);
-    await clock.advance(10 * week);
-    await lanes.prune(clock.now());
-    expect(await lanes.raw(1)).toBeDefined();
-    // Its mark stays as well: the same bytes again are still a replay.
-    expect(await lanes.deliver(1, [original("mail-1")])).toEqual([]);
   });
 });
 

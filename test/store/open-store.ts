@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AccountRecord, Direction, NewRow, Store } from "../../src/gateway/ports.ts";
+import type { AccountRecord, Delivery, Direction, MessageRecord, NewRow, Store } from "../../src/gateway/ports.ts";
 import { createVault } from "../../src/store/secrets.ts";
 import { openSqlite, type SqliteOptions } from "../../src/store/sqlite.ts";
 import { createTestClock } from "../kit/clock.ts";
@@ -72,3 +72,32 @@ export const incoming = (text: string, { account = 1, peer = "contact/bob", key 
     key,
     body: { kind: "message", message: { id: `remote-${text}`, from: "bob", sentAt: 0, text } },
   }) as const satisfies NewRow;
+
+/** What is remembered of a message from bob. */
+export const mark = (remoteId: string, more: Partial<MessageRecord> = {}): MessageRecord => ({
+  account: 1,
+  kind: "message",
+  remoteId,
+  digest: "",
+  xmppId: `x-${remoteId}`,
+  peer: "contact/bob",
+  fromSelf: false,
+  sentAt: 0,
+  thread: undefined,
+  context: undefined,
+  sender: undefined,
+  ...more,
+});
+
+/** As the core makes it: the row's key follows from the id and stands in the mark. */
+export const original = (id: string, raw = Buffer.from("raw")): Delivery => ({
+  row: {
+    direction: "intake",
+    account: 1,
+    peer: "intake",
+    key: id.padEnd(26, "0"),
+    body: { kind: "original", id, about: null, sentAt: 0 },
+  },
+  record: mark(id, { kind: "original", peer: "intake", xmppId: id.padEnd(26, "0") }),
+  raw,
+});

@@ -306,21 +306,21 @@ export interface PresenceOut {
   readonly name?: string;
 }
 
-/** What the component tells the core about its stream. */
+/** What the component of one bridge tells the core about its stream. */
 export interface OutputEvents {
   /** The stream is up and proved, or gone; rows without an answered barrier come back as `lost` first. */
-  up(bridge: string): void;
-  down(bridge: string): void;
+  up(): void;
+  down(): void;
   /** The window has room again. */
-  room(bridge: string): void;
+  room(): void;
   /** The server has taken these rows (ping barrier). */
-  taken(bridge: string, rows: readonly IncomingRow[]): void;
+  taken(rows: readonly IncomingRow[]): void;
   /** The stream broke before the server confirmed these rows. */
-  lost(bridge: string, rows: readonly IncomingRow[]): void;
+  lost(rows: readonly IncomingRow[]): void;
   /** The user's server answered a row's stanza with an error, before its barrier. */
-  refused(bridge: string, key: string, reason: string): void;
+  refused(key: string, reason: string): void;
   /** The server wrote a contact into the user's roster, subscribed both ways: nobody will ask for their presence. */
-  subscribed(bridge: string, user: string, contact: RemoteId): Promise<void>;
+  subscribed(user: string, contact: RemoteId): Promise<void>;
 }
 
 // --- helpers ------------------------------------------------------------------------------------------------------

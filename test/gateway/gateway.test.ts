@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { AnyBridge, Host, Incoming, LiveSession } from "#bridge";
 import { noFaults } from "../../src/gateway/faults.ts";
-import { Gateway, type GatewayLimits } from "../../src/gateway/gateway.ts";
+import { Gateway } from "../../src/gateway/gateway.ts";
+import type { GatewayLimits } from "../../src/gateway/limits.ts";
 import { createPermissions } from "../../src/gateway/permissions.ts";
 import { type Store, StoreError } from "../../src/gateway/ports.ts";
 import { createTestClock, settle } from "../kit/clock.ts";
@@ -62,7 +63,7 @@ async function setUp(bridge: AnyBridge, store?: Store) {
     faults: noFaults,
     permissions: createPermissions({ allow: ["localhost"], admins: [], bridges: {} }),
   });
-  gateway.attach(bridge, {}, output);
+  gateway.bridges.attach(bridge, {}, output);
   return { clock, log, output, gateway, store: used };
 }
 

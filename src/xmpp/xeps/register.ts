@@ -99,7 +99,7 @@ async function submit(request: IqRequest, options: RegisterOptions): Promise<Ele
 async function remove(user: string, { bridge, gateway }: RegisterOptions): Promise<undefined> {
   const accounts = gateway.accounts.of(bridge, user);
   if (accounts.length === 0) throw new StanzaError("registration-required", "You are not registered here.");
-  for (const account of [...accounts]) await gateway.signOut(account);
+  for (const account of [...accounts]) await gateway.registrations.signOut(account);
   return undefined;
 }
 

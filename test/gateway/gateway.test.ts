@@ -6,7 +6,8 @@ import type { GatewayLimits } from "../../src/gateway/limits.ts";
 import { createPermissions } from "../../src/gateway/permissions.ts";
 import { type Store, StoreError } from "../../src/gateway/ports.ts";
 import { createTestClock, settle } from "../kit/clock.ts";
-import { incoming, openTestStore } from "../store/open-store.ts";
+import { incoming } from "../kit/rows.ts";
+import { openTestStore } from "../store/open-store.ts";
 import { createLog, eventually, RecordingOutput } from "./setup.ts";
 
 const limits: GatewayLimits = {

@@ -2,7 +2,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { keepHouse } from "../../src/gateway/housekeeping.ts";
 import { type Store, StoreError } from "../../src/gateway/ports.ts";
 import { createTestClock } from "../kit/clock.ts";
-import { incoming, mark, openTestStore, seedAccounts } from "../store/open-store.ts";
+import { incoming, recordOf } from "../kit/rows.ts";
+import { openTestStore, seedAccounts } from "../store/open-store.ts";
 import { createLog, eventually } from "./setup.ts";
 
 const minute = 60_000;
@@ -26,7 +27,7 @@ async function setUp(change: (store: Store) => Pick<Store, "prune"> = (store) =>
     remember: (...ids: string[]) =>
       store.lanes.deliver(
         1,
-        ids.map((id) => ({ row: incoming(id), record: mark(id) })),
+        ids.map((id) => ({ row: incoming(id), record: recordOf(id) })),
       ),
     knows: async (id: string) => (await store.messages.byRemoteId(1, [id])) !== undefined,
   };

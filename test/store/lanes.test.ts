@@ -1,16 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { LaneHead, LaneStore, NewRow } from "../../src/gateway/ports.ts";
 import { createTestClock } from "../kit/clock.ts";
-import {
-  incoming,
-  mark,
-  openTestStore,
-  original,
-  outgoing,
-  type RowOptions,
-  seedAccounts,
-  withFolder,
-} from "./open-store.ts";
+import { incoming, original, outgoing, recordOf, type RowOptions } from "../kit/rows.ts";
+import { openTestStore, seedAccounts, withFolder } from "./open-store.ts";
 
 const toBob: LaneHead = { account: 1, direction: "outgoing", peer: "contact/bob" };
 const fromBob: LaneHead = { ...toBob, direction: "incoming" };
@@ -93,7 +85,7 @@ describe("rows", () => {
     const { lanes, store } = await setUp();
     await store.accounts.remove(1);
     expect(await lanes.append([outgoing("too late")])).toEqual([]);
-    expect(await lanes.deliver(1, [{ row: incoming("too late"), record: mark("r") }])).toEqual([]);
+    expect(await lanes.deliver(1, [{ row: incoming("too late"), record: recordOf("r") }])).toEqual([]);
     expect(await lanes.heads()).toEqual([]);
   });
 });
@@ -126,7 +118,7 @@ describe("settling", () => {
     const { lanes, store } = await setUp({ onCommit: (point) => void (point === "after" && commits++) });
     await lanes.append([outgoing("1")]);
     commits = 0;
-    const record = mark("remote-1", { fromSelf: true });
+    const record = recordOf("remote-1", { fromSelf: true });
     const notes = await lanes.settle({ id: 1, state: "done", record, notes: [incoming("receipt")] });
     expect(commits).toBe(1);
     expect(notes.map((row) => row.id)).toEqual([2]);
@@ -138,7 +130,7 @@ describe("settling", () => {
     const { lanes, store } = await setUp();
     await lanes.append([outgoing("1"), incoming("there", { key: "taken" })]);
     const notes = [incoming("first"), incoming("second", { key: "taken" })];
-    const failing = lanes.settle({ id: 1, state: "done", record: mark("remote-1"), notes });
+    const failing = lanes.settle({ id: 1, state: "done", record: recordOf("remote-1"), notes });
     await expect(failing).rejects.toMatchObject({ name: "StoreError" });
     expect(await lanes.page(toBob, 0, 10)).toMatchObject([{ id: 1, state: "queued" }]);
     expect(await lanes.page(fromBob, 0, 10)).toHaveLength(1);
@@ -149,7 +141,7 @@ describe("settling", () => {
     const { lanes, store } = await setUp();
     await lanes.append([outgoing("under way")]);
     await store.accounts.remove(1);
-    const record = mark("remote-1", { fromSelf: true });
+    const record = recordOf("remote-1", { fromSelf: true });
     expect(await lanes.settle({ id: 1, state: "done", record, notes: [incoming("receipt")] })).toEqual([]);
     expect(await store.messages.byRemoteId(1, ["remote-1"])).toBeUndefined();
     expect(await lanes.heads()).toEqual([]);
@@ -174,7 +166,8 @@ describe("settling", () => {
 describe("delivering", () => {
   test("a replayed event is dropped, and one with another digest is not", async () => {
     const { lanes } = await setUp();
-    const deliver = (digest: string) => lanes.deliver(1, [{ row: incoming("mail"), record: mark("r1", { digest }) }]);
+    const deliver = (digest: string) =>
+      lanes.deliver(1, [{ row: incoming("mail"), record: recordOf("r1", { digest }) }]);
     expect(await deliver("aa")).toHaveLength(1);
     expect(await deliver("aa")).toHaveLength(0);
     expect(await deliver("bb")).toHaveLength(1);
@@ -182,17 +175,17 @@ describe("delivering", () => {
 
   test("events of two accounts with one id are both kept", async () => {
     const { lanes } = await setUp();
-    expect(await lanes.deliver(1, [{ row: incoming("a"), record: mark("r1") }])).toHaveLength(1);
-    const second = { row: incoming("a", { account: 2 }), record: mark("r1", { account: 2 }) };
+    expect(await lanes.deliver(1, [{ row: incoming("a"), record: recordOf("r1") }])).toHaveLength(1);
+    const second = { row: incoming("a", { account: 2 }), record: recordOf("r1", { account: 2 }) };
     expect(await lanes.deliver(2, [second])).toHaveLength(1);
   });
 
   test("the user's own message that comes back is dropped, whatever its digest", async () => {
     const { lanes } = await setUp();
     await lanes.append([outgoing("mine")]);
-    await lanes.settle({ id: 1, state: "done", record: mark("r1", { fromSelf: true }) });
+    await lanes.settle({ id: 1, state: "done", record: recordOf("r1", { fromSelf: true }) });
     for (const digest of ["", "digest-of-the-copy"]) {
-      expect(await lanes.deliver(1, [{ row: incoming("echo"), record: mark("r1", { digest }) }])).toEqual([]);
+      expect(await lanes.deliver(1, [{ row: incoming("echo"), record: recordOf("r1", { digest }) }])).toEqual([]);
     }
   });
 
@@ -202,7 +195,7 @@ describe("delivering", () => {
     const [row] = await lanes.deliver(1, [original("mail-1")], { cursor: { uid: 7 } });
     commits = 0;
     const settle = { id: row?.id ?? 0, state: "done" } as const;
-    await lanes.deliver(1, [{ row: incoming("1"), record: mark("m1") }], { cursor: { uid: 8 }, settle });
+    await lanes.deliver(1, [{ row: incoming("1"), record: recordOf("m1") }], { cursor: { uid: 8 }, settle });
     expect(commits).toBe(1);
     expect(await store.accounts.cursor(1)).toEqual({ uid: 8 });
     expect(await lanes.heads()).toEqual([fromBob]);
@@ -212,8 +205,8 @@ describe("delivering", () => {
     const { lanes, store } = await setUp();
     await lanes.deliver(1, [original("mail-1")], { cursor: 1 });
     const bad = [
-      { row: incoming("first", { key: "twice" }), record: mark("m1") },
-      { row: incoming("second", { key: "twice" }), record: mark("m2") },
+      { row: incoming("first", { key: "twice" }), record: recordOf("m1") },
+      { row: incoming("second", { key: "twice" }), record: recordOf("m2") },
     ];
     const failing = lanes.deliver(1, bad, { cursor: 2, settle: { id: 1, state: "done" } });
     await expect(failing).rejects.toMatchObject({ name: "StoreError" });
@@ -221,7 +214,7 @@ describe("delivering", () => {
     expect(await lanes.heads()).toEqual([{ account: 1, direction: "intake", peer: "intake" }]);
     expect(await store.messages.byRemoteId(1, ["m1"])).toBeUndefined();
     // It was the row that failed, not the event: the same event is taken later.
-    expect(await lanes.deliver(1, [{ row: incoming("first"), record: mark("m1") }])).toHaveLength(1);
+    expect(await lanes.deliver(1, [{ row: incoming("first"), record: recordOf("m1") }])).toHaveLength(1);
   });
 
   test("a commit that fails leaves no event and no cursor", async () => {
@@ -243,20 +236,17 @@ describe("delivering", () => {
 describe("stored bytes", () => {
   test("are found by their row, and by the message that was made of them", async () => {
     const { lanes } = await setUp();
-    const [row] = await lanes.deliver(1, [original("mail-1", Buffer.from("From: bob"))]);
+    const [row] = await lanes.deliver(1, [original("mail-1", { raw: Buffer.from("From: bob") })]);
     expect(Buffer.from((await lanes.raw(row?.id ?? 0)) ?? []).toString()).toBe("From: bob");
     const settle = { id: row?.id ?? 0, state: "done" } as const;
-    await lanes.deliver(1, [{ row: incoming("1"), record: mark("m1") }], { settle });
+    await lanes.deliver(1, [{ row: incoming("1"), record: recordOf("m1") }], { settle });
     expect(Buffer.from((await lanes.rawOf(1, "x-m1")) ?? []).toString()).toBe("From: bob");
     expect(await lanes.rawOf(2, "x-m1")).toBeUndefined();
   });
 });
 
 describe("read markers", () => {
-  const read = (target: string, options: RowOptions = {}): NewRow => ({
-    ...outgoing("", options),
-    body: { kind: "read", origin: { from: "alice@localhost/phone" }, target },
-  });
+  const read = (target: string, options?: RowOptions): NewRow => outgoing({ kind: "read", target }, options);
   const inLane = async (lanes: LaneStore, head: LaneHead = toBob) =>
     (await lanes.page(head, 0, 10)).map(({ body }) => ("target" in body ? body.target : body.kind));
 
@@ -314,7 +304,7 @@ describe("a disk that is almost full", () => {
     await expect(lanes.append([outgoing("2")])).rejects.toMatchObject({ name: "StoreError", kind: "full" });
     await expect(lanes.deliver(1, [original("mail-2")])).rejects.toMatchObject({ kind: "full" });
     await lanes.settle({ id: 1, state: "done", notes: [incoming("receipt")] });
-    const opened = [{ row: incoming("opened"), record: mark("m1") }];
+    const opened = [{ row: incoming("opened"), record: recordOf("m1") }];
     expect(await lanes.deliver(1, opened, { settle: { id: 2, state: "done" } })).toHaveLength(1);
     enough = true;
     expect(await lanes.append([outgoing("2")])).toHaveLength(1);

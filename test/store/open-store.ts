@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AccountRecord, Delivery, Direction, MessageRecord, NewRow, Store } from "../../src/gateway/ports.ts";
+import type { AccountRecord, Direction, Store } from "../../src/gateway/ports.ts";
 import { createVault } from "../../src/store/secrets.ts";
 import { openSqlite, type SqliteOptions } from "../../src/store/sqlite.ts";
 import { createTestClock } from "../kit/clock.ts";
@@ -42,62 +42,3 @@ export async function withFolder<T>(run: (path: string, folder: string) => Promi
     rmSync(folder, { recursive: true, force: true });
   }
 }
-
-let keys = 0;
-/** 26 characters, as a row key has. */
-export const freshKey = (): string => (++keys).toString(32).padStart(26, "0");
-
-export interface RowOptions {
-  readonly account?: number;
-  readonly peer?: string;
-  readonly key?: string;
-}
-
-/** A message of alice's client on its way to a network. */
-export const outgoing = (text: string, { account = 1, peer = "contact/bob", key = freshKey() }: RowOptions = {}) =>
-  ({
-    direction: "outgoing",
-    account,
-    peer,
-    key,
-    body: { kind: "message", origin: { id: `id-${text}`, from: "alice@localhost/phone" }, text },
-  }) as const satisfies NewRow;
-
-/** A message on its way to a user. */
-export const incoming = (text: string, { account = 1, peer = "contact/bob", key = freshKey() }: RowOptions = {}) =>
-  ({
-    direction: "incoming",
-    account,
-    peer,
-    key,
-    body: { kind: "message", message: { id: `remote-${text}`, from: "bob", sentAt: 0, text } },
-  }) as const satisfies NewRow;
-
-/** What is remembered of a message from bob. */
-export const mark = (remoteId: string, more: Partial<MessageRecord> = {}): MessageRecord => ({
-  account: 1,
-  kind: "message",
-  remoteId,
-  digest: "",
-  xmppId: `x-${remoteId}`,
-  peer: "contact/bob",
-  fromSelf: false,
-  sentAt: 0,
-  thread: undefined,
-  context: undefined,
-  sender: undefined,
-  ...more,
-});
-
-/** As the core makes it: the row's key follows from the id and stands in the mark. */
-export const original = (id: string, raw = Buffer.from("raw")): Delivery => ({
-  row: {
-    direction: "intake",
-    account: 1,
-    peer: "intake",
-    key: id.padEnd(26, "0"),
-    body: { kind: "original", id, about: null, sentAt: 0 },
-  },
-  record: mark(id, { kind: "original", peer: "intake", xmppId: id.padEnd(26, "0") }),
-  raw,
-});

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createTestClock } from "../kit/clock.ts";
-import { incoming, mark, openTestStore, original, outgoing, seedAccounts } from "./open-store.ts";
+import { incoming, original, outgoing, recordOf } from "../kit/rows.ts";
+import { openTestStore, seedAccounts } from "./open-store.ts";
 
 const week = 7 * 86_400_000;
 
@@ -12,7 +13,7 @@ async function setUp() {
     for (const { id } of await store.lanes.append(rows)) await store.lanes.settle({ id, state: "done" });
   };
   const remembered = async (...ids: string[]) => {
-    for (const id of ids) await store.lanes.deliver(1, [{ row: incoming(id), record: mark(id) }]);
+    for (const id of ids) await store.lanes.deliver(1, [{ row: incoming(id), record: recordOf(id) }]);
   };
   /** A key is free again when its row is gone. */
   const isGone = (key: string) =>
@@ -45,7 +46,7 @@ describe("old rows", () => {
     await store.prune({ rows: clock.now(), records: never }, 10);
     expect([await lanes.raw(1), await lanes.raw(2)]).toEqual([undefined, expect.anything()]);
     expect(await lanes.deliver(1, [original("mail-1"), original("mail-2")])).toMatchObject([
-      { key: expect.stringMatching(/^mail-1/) },
+      { body: { id: "mail-1" } },
     ]);
   });
 
@@ -60,11 +61,11 @@ describe("old rows", () => {
 
   test("leave what is remembered of their messages", async () => {
     const { store, lanes, clock } = await setUp();
-    await lanes.deliver(1, [{ row: incoming("1"), record: mark("m1") }]);
+    await lanes.deliver(1, [{ row: incoming("1"), record: recordOf("m1") }]);
     await lanes.settle({ id: 1, state: "done" });
     await clock.advance(week);
     await store.prune({ rows: clock.now(), records: never }, 10);
-    expect(await store.messages.byRemoteId(1, ["m1"])).toEqual(mark("m1"));
+    expect(await store.messages.byRemoteId(1, ["m1"])).toEqual(recordOf("m1"));
   });
 
   test("go the oldest first, no more than asked for, until it says that none is left", async () => {
@@ -82,13 +83,13 @@ describe("old records of messages", () => {
   test("are forgotten, whatever they are of, younger ones are not", async () => {
     const { store, lanes, clock, remembered } = await setUp();
     await remembered("old");
-    await lanes.deliver(1, [{ row: incoming("report"), record: mark("report", { kind: "delivered" }) }]);
+    await lanes.deliver(1, [{ row: incoming("report"), record: recordOf("report", { kind: "delivered" }) }]);
     await clock.advance(1_000);
     await remembered("young");
     await store.prune({ rows: never, records: clock.now() }, 10);
     expect(await store.messages.byRemoteId(1, ["old"])).toBeUndefined();
     expect(await store.messages.byRemoteId(1, ["young"])).toBeDefined();
-    const replayed = { row: incoming("report"), record: mark("report", { kind: "delivered" }) };
+    const replayed = { row: incoming("report"), record: recordOf("report", { kind: "delivered" }) };
     expect(await lanes.deliver(1, [replayed])).toHaveLength(1);
   });
 

@@ -7,6 +7,7 @@ import {
   type IncomingBody,
   intakePeer,
   type MessageRecord,
+  type MessageStore,
   type NewRow,
   type Origin,
   peerKey,
@@ -16,6 +17,13 @@ export interface DeliveryLookups {
   /** The message of ours that a report speaks of. */
   ownMessage(account: AccountId, id: RemoteId): Promise<MessageRecord | undefined>;
 }
+
+export const lookupsIn = (messages: MessageStore): DeliveryLookups => ({
+  async ownMessage(account, id) {
+    const record = await messages.byRemoteId(account, [id]);
+    return record?.fromSelf ? record : undefined;
+  },
+});
 
 /** Longer ids are not ids: nobody may fill the index with them. */
 const longestId = 1_000;

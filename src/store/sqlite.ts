@@ -11,6 +11,7 @@ import { type CommitPoint, GroupCommit } from "./group-commit.ts";
 import { laneStore } from "./lanes.ts";
 import { messageStore } from "./messages.ts";
 import { migrations } from "./migrations/index.ts";
+import { pruner } from "./prune.ts";
 import type { Vault } from "./secrets.ts";
 import type { Tables } from "./tables.ts";
 import { openWalSync } from "./wal-sync.ts";
@@ -80,6 +81,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       contacts: contactStore(context),
       lanes: laneStore(context),
       messages: messageStore(context),
+      prune: pruner(context),
       async close() {
         await context.commits.drain();
         wal?.close();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Incoming, IncomingMessage } from "#bridge";
 import { deliveries } from "../../src/gateway/deliveries.ts";
-import type { MessageRecord } from "../../src/gateway/ports.ts";
+import { recordOf } from "../kit/rows.ts";
 
 const hello: IncomingMessage = {
   type: "message",
@@ -11,19 +11,7 @@ const hello: IncomingMessage = {
   sentAt: 5,
   text: "hello",
 };
-const ours: MessageRecord = {
-  account: 1,
-  kind: "message",
-  remoteId: "<ours@net>",
-  digest: "",
-  xmppId: "id-of-alice",
-  peer: "contact/bob",
-  fromSelf: true,
-  sentAt: 1,
-  thread: undefined,
-  context: undefined,
-  sender: "alice@localhost/phone",
-};
+const ours = recordOf("<ours@net>", { xmppId: "id-of-alice", fromSelf: true, sender: "alice@localhost/phone" });
 const lookups = { ownMessage: async (_: number, id: string) => (id === ours.remoteId ? ours : undefined) };
 const make = (...events: Incoming[]) => deliveries(1, events, lookups);
 const keyOf = async (event: Incoming, account = 1) => (await deliveries(account, [event], lookups))[0]?.row.key;

@@ -123,8 +123,6 @@ test("tells someone with Proton Mail at once that it cannot work", async () => {
   expect(story.error).toMatchObject({ kind: "reject", message: expect.stringContaining("Proton Mail has no IMAP") });
 });
 
-test("asks nobody where the operator has switched accounts off", async () => {
-  const story = await play({ enabled: false }, [{ address: "alice@home.test", password: "pw" }]);
-  expect(story.prompts).toEqual([]);
-  expect(story.error).toMatchObject({ kind: "reject", condition: "not-allowed" });
+test.each([true, false])("is offered where the operator has accounts enabled: %s", (enabled) => {
+  expect(createEmailBridge().accountMode?.(emailOptions.parse({ accounts: { enabled } }))).toBe(enabled);
 });

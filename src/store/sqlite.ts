@@ -13,6 +13,7 @@ import { messageStore } from "./messages.ts";
 import { reactionStore } from "./reactions.ts";
 import { recordStore } from "./records.ts";
 import { migrations } from "./migrations/index.ts";
+import { pruner } from "./prune.ts";
 import type { Vault } from "./secrets.ts";
 import type { Tables } from "./tables.ts";
 import { openWalSync } from "./wal-sync.ts";
@@ -84,6 +85,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       messages: messageStore(context),
       reactions: reactionStore(context),
       records: recordStore(context),
+      prune: pruner(context),
       async close() {
         await context.commits.drain();
         wal?.close();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Incoming, IncomingMessage } from "#bridge";
 import { deliveries } from "../../src/gateway/deliveries.ts";
-import type { MessageRecord } from "../../src/gateway/ports.ts";
+import { recordOf } from "../kit/rows.ts";
 
 const hello: IncomingMessage = {
   type: "message",
@@ -11,22 +11,14 @@ const hello: IncomingMessage = {
   sentAt: 5,
   text: "hello",
 };
-const ours: MessageRecord = {
-  account: 1,
-  kind: "message",
-  remoteId: "<ours@net>",
-  digest: "",
-  xmppId: "id-of-alice",
-  peer: "contact/bob",
-  fromSelf: true,
-  sentAt: 1,
-  thread: undefined,
-  context: undefined,
-  sender: "alice@localhost/phone",
+const ours = recordOf("<ours@net>", { xmppId: "id-of-alice", fromSelf: true, sender: "alice@localhost/phone" });
+const known = [ours, recordOf("<bobs@net>", { xmppId: "id-of-bobs", sender: "bob" })];
+const lookups = {
+  message: async (_: number, id: string) => known.find((record) => record.remoteId === id),
+  reaction: async () => undefined,
 };
-const lookups = { ownMessage: async (_: number, id: string) => (id === ours.remoteId ? ours : undefined) };
 const make = (...events: Incoming[]) => deliveries(1, events, lookups);
-const keyOf = async (event: Incoming, account = 1) => (await deliveries(account, [event], lookups))[0]?.row.key;
+const keyOf = async (event: Incoming, account = 1) => (await deliveries(account, [event], lookups))[0]?.row?.key;
 
 describe("a message", () => {
   test("becomes a row of its conversation, and a record to know it by", async () => {
@@ -45,7 +37,7 @@ describe("a message", () => {
       kind: "message",
       remoteId: "<1@net>",
       digest: "d",
-      xmppId: delivery?.row.key,
+      xmppId: delivery?.row?.key,
       peer: "contact/bob",
       fromSelf: false,
       sentAt: 5,
@@ -93,7 +85,7 @@ describe("a report about a message of the user's", () => {
     ],
   ] as const)("%s goes to the client that sent it, under its id", async (_, event, body) => {
     const [delivery] = await make(event);
-    expect(delivery?.row.body).toEqual(body);
+    expect(delivery?.row?.body).toEqual(body);
     expect(delivery?.record).toMatchObject({ kind: event.type, remoteId: "report-1" });
   });
 
@@ -117,7 +109,7 @@ describe("bytes", () => {
         peer: "intake",
         body: { kind: "original", id: "uid-7", about: { uid: 7 }, sentAt: 3 },
       },
-      record: { kind: "original", remoteId: "uid-7", xmppId: delivery?.row.key },
+      record: { kind: "original", remoteId: "uid-7", xmppId: delivery?.row?.key },
       raw,
     });
   });

@@ -16,7 +16,9 @@ async function setUp({ users = 1, contacts: each = 0, subscribed = true } = {}) 
   for (const { id: account } of accounts) {
     const ids = Array.from({ length: each }, (_, n) => `c${String(n).padStart(4, "0")}`);
     await Promise.all(
-      ids.map((id) => store.contacts.save({ account, id, name: undefined, subscribed, introduced: true })),
+      ids.map((id) =>
+        store.contacts.change(account, id, () => ({ account, id, name: undefined, subscribed, introduced: true })),
+      ),
     );
   }
   const states = new Map<number, { state: SessionState; detail: string | undefined }>();

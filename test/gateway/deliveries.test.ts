@@ -43,7 +43,7 @@ describe("a message", () => {
       sentAt: 5,
       thread: "t",
       context: { references: 1 },
-      sender: undefined,
+      sender: "bob",
     });
   });
 
@@ -112,5 +112,73 @@ describe("bytes", () => {
       record: { kind: "original", remoteId: "uid-7", xmppId: delivery?.row?.key },
       raw,
     });
+  });
+});
+
+describe("an edit", () => {
+  const edit = { ...hello, type: "edit", id: "<edit@net>", target: "<bobs@net>", text: "better" } as const;
+
+  test("of bob's own message changes it under the id the user's client knows", async () => {
+    const [delivery] = await make(edit);
+    expect(delivery?.row).toMatchObject({
+      peer: "contact/bob",
+      body: { kind: "edit", target: "id-of-bobs", text: "better" },
+    });
+  });
+
+  test("X09: of somebody else's message is nothing", async () => {
+    expect(await make({ ...edit, from: "mallory" })).toEqual([]);
+    expect(await make({ ...edit, target: "<ours@net>" })).toEqual([]);
+  });
+
+  test("that comes with its message changes that", async () => {
+    const list = await make(hello, { ...edit, target: hello.id });
+    expect(list[1]?.row?.body).toMatchObject({ kind: "edit", target: list[0]?.row?.key });
+  });
+
+  test("of a message that nobody here ever saw is a message by itself", async () => {
+    const [delivery] = await make({ ...edit, target: "<old@net>" });
+    expect(delivery?.row?.body).toMatchObject({ kind: "message", message: { text: "better" } });
+  });
+});
+
+describe("a reaction", () => {
+  const reaction = { ...hello, type: "reaction", id: "<like@net>", target: "<ours@net>", emoji: "👍" } as const;
+  const record = { account: 1, remoteId: "<like@net>", peer: "contact/bob", target: "id-of-alice", emoji: "👍" };
+
+  test("is remembered, and a row tells that bob's set has changed", async () => {
+    const [delivery] = await make(reaction);
+    expect(delivery?.reaction).toEqual({ add: { ...record, from: "bob" } });
+    expect(delivery?.row?.body).toEqual({ kind: "reaction", target: "id-of-alice", from: "bob" });
+  });
+
+  test("of the user's own from another program is remembered and shown to nobody", async () => {
+    const [delivery] = await make({ ...reaction, from: "self" });
+    expect(delivery?.reaction).toEqual({ add: { ...record, from: "self" } });
+    expect(delivery?.row).toBeUndefined();
+  });
+
+  test("that is taken back in the same breath goes with its own id", async () => {
+    const list = await make(reaction, { ...hello, type: "retraction", id: "<gone@net>", target: "<like@net>" });
+    expect(list[1]?.reaction).toEqual({ remove: "<like@net>" });
+    expect(list[1]?.row?.body).toEqual({ kind: "reaction", target: "id-of-alice", from: "bob" });
+  });
+
+  test("to a message that nobody here ever saw is said in words", async () => {
+    const [delivery] = await make({ ...reaction, target: "<old@net>" });
+    expect(delivery?.row?.body).toMatchObject({ kind: "message", message: { text: "👍 (to an older message)" } });
+  });
+});
+
+describe("a retraction", () => {
+  const retraction = { ...hello, type: "retraction", id: "<gone@net>", target: "<bobs@net>" } as const;
+
+  test("takes back the message under the id the user's client knows", async () => {
+    const [delivery] = await make(retraction);
+    expect(delivery?.row?.body).toEqual({ kind: "retraction", target: "id-of-bobs" });
+  });
+
+  test("of what nobody here ever saw is nothing", async () => {
+    expect(await make({ ...retraction, target: "<old@net>" })).toEqual([]);
   });
 });

@@ -34,6 +34,7 @@ async function setUp(change: (store: Store) => Store = (store) => store) {
     lanes,
     store: store.lanes,
     messages: store.messages,
+    reactions: store.reactions,
     contacts,
     output,
     userOf: (account) => users.get(account),

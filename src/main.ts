@@ -92,7 +92,7 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
       maxStanza: config.limits.stanzaSize,
       ...(parts.link === undefined ? {} : { limits: parts.link }),
     });
-    gateway.attach(bridge, entry.options, component.output);
+    gateway.bridges.attach(bridge, entry.options, component.output);
     return component;
   });
   await gateway.start();

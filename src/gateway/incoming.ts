@@ -22,6 +22,9 @@ import { untilTrue } from "./stubborn.ts";
 /** Milliseconds before a lane is looked at again after the store failed. */
 const retryAfter = 1_000;
 
+/** Why a row is not written. */
+type Nobody = "nobody there" | "the account is gone";
+
 export interface IncomingOptions {
   readonly bridge: string;
   readonly lanes: Lanes;
@@ -185,6 +188,24 @@ export class IncomingWorker {
     untilTrue(() => store.settle(settlement), clock, log)
       .then(() => lanes.finished(lane))
       .catch((cause: unknown) => log.error({ err: cause }, "a row could not be ended"));
+  }
+
+  async #roomItem(row: IncomingRow, user: string): Promise<OutputItem | Nobody> {
+    const room = await this.#o.rooms.view(row);
+    if (room === undefined) return "nobody there";
+    const item = { row, user, contact: undefined, room };
+    const saying = row.body.kind === "room" && row.body.event.do === "said" ? row.body.event : undefined;
+    if (saying?.body.kind === "reaction") {
+      const from = saying.self ? "self" : saying.id;
+      const set = await this.#o.reactions.of(row.account, row.peer, saying.body.target, from);
+      return { ...item, emojis: set.map((one) => one.emoji) };
+    }
+    if (saying?.body.kind !== "message" || !saying.body.message.replyTo?.length) return item;
+    const parent = await this.#o.messages.byRemoteId(row.account, saying.body.message.replyTo);
+    // An answer to something in another room, or in none, is shown without it (security.md M07).
+    return parent?.peer === row.peer
+      ? { ...item, replyTo: { xmppId: parent.xmppId, fromSelf: parent.fromSelf } }
+      : item;
   }
 
   async #item(row: IncomingRow): Promise<OutputItem | Nobody> {

@@ -57,7 +57,10 @@ const lookAlikes = new Map(
 export function skeletonOf(nick: string): string {
   const bare = nick.normalize("NFKD").toLowerCase().replace(/\p{M}/gu, "");
   const letters = [...bare].map((letter) => lookAlikes.get(letter) ?? letter).join("");
-  const words = letters.replaceAll("rn", "m").replaceAll("vv", "w").replace(/[\s\p{P}\p{Z}]/gu, "");
+  const words = letters
+    .replaceAll("rn", "m")
+    .replaceAll("vv", "w")
+    .replace(/[\s\p{P}\p{Z}]/gu, "");
   return words || nick;
 }
 

@@ -69,7 +69,8 @@ export function roomChanged(tables: RoomTables, context: RoomContext, event: Inc
     members: event.members ?? before.members,
   };
   tables.saveRoom(after);
-  if (after.name !== before.name || after.access !== before.access) tell(tables, context, after.id, { do: "configured" });
+  if (after.name !== before.name || after.access !== before.access)
+    tell(tables, context, after.id, { do: "configured" });
   if (topicChanged) {
     const text = after.topic ?? "";
     tell(tables, context, after.id, { do: "subject", text, at: event.sentAt, ...(by === undefined ? {} : { by }) });
@@ -232,7 +233,8 @@ function expel(
   tables.saveRoom({ ...room, self: "left", invitedBy: undefined });
   const own = personOf(tables, context, room.id, account.self, undefined);
   const clients = tables.occupants(account.id, room.id).map((occupant) => occupant.client);
-  if (clients.length > 0) tell(tables, context, room.id, { do: "expelled", person: toPerson(own, context), clients, ...why });
+  if (clients.length > 0)
+    tell(tables, context, room.id, { do: "expelled", person: toPerson(own, context), clients, ...why });
   for (const client of clients) tables.removeOccupant(account.id, room.id, client);
   tables.saveParticipant({ ...own, state: why.how === "banned" ? "banned" : "left", listed: false });
 }
@@ -250,7 +252,8 @@ export function personOf(
   if (known) return known;
   if (tables.counts(account.id, room).kept >= mostKept) {
     const dropped = tables.dropParticipant(account.id, room, account.self);
-    if (dropped?.listed) tell(tables, context, room, { do: "gone", person: toPerson(dropped, context), how: "unlisted" });
+    if (dropped?.listed)
+      tell(tables, context, room, { do: "gone", person: toPerson(dropped, context), how: "unlisted" });
   }
   const fresh: ParticipantRecord = {
     account: account.id,

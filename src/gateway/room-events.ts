@@ -83,6 +83,8 @@ export interface RoomView {
   readonly local: string;
   readonly id: RemoteId;
   readonly name: string | undefined;
+  /** The user's own id. */
+  readonly self: RemoteId;
   /** Full JIDs of those who get it. */
   readonly clients: readonly string[];
   readonly entry?: {

@@ -142,6 +142,4 @@ export interface RoomStore {
   read<T>(look: (rooms: RoomReads) => T): Promise<T>;
   /** One commit. Undefined when the account is gone: then nothing was written. */
   change<T>(account: AccountId, work: RoomWork<T>): Promise<T | undefined>;
-  /** Deletes what is older than `before`, and of each room all but the newest `most`. */
-  prune(before: number, most: number): Promise<number>;
 }

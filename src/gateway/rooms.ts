@@ -24,7 +24,6 @@ import {
   type OutgoingRow,
   peerKey,
   peerOfKey,
-  type ReactionStore,
   type XmppOutput,
 } from "./ports.ts";
 import { RateLimit } from "./rate.ts";
@@ -51,11 +50,11 @@ import type {
   RoomTables,
   Saying,
 } from "./room-ports.ts";
+import type { UserHints } from "./user-hints.ts";
 
 export interface RoomsOptions {
   readonly store: RoomStore;
   readonly lanes: LaneStore;
-  readonly reactions: ReactionStore;
   readonly clock: Clock;
   /** Characters of one message. */
   readonly textLength: number;
@@ -63,8 +62,10 @@ export interface RoomsOptions {
   readonly account: (id: AccountId) => AccountRecord | undefined;
   /** The user's accounts on a bridge, the one to use for new things last. */
   readonly accountsOf: (bridge: string, user: string) => readonly AccountRecord[];
-  readonly enrol: (bridge: string, user: string) => Promise<AccountRecord | undefined>;
+  /** The account for new things, made where domain mode gives one. Throws GatewayError. */
+  readonly accountFor: (bridge: string, user: string) => Promise<AccountRecord>;
   readonly sessionOf: (account: AccountId) => LiveSession | undefined;
+  readonly hints: () => UserHints;
   /** Throws GatewayError when the user writes too fast. */
   readonly slowDown: (user: string) => void;
 }
@@ -193,7 +194,7 @@ export class Rooms {
   /** A client comes in; the network is asked first where the user is not in the room there. Throws GatewayError. */
   async enter(bridge: string, user: string, entry: Entry): Promise<void> {
     const found = await this.find(bridge, user, entry.local);
-    const account = found?.account ?? (await this.#accountFor(bridge, user));
+    const account = found?.account ?? (await this.#o.accountFor(bridge, user));
     const id = found?.room.self === "joined" ? found.room.id : await this.#join(account, found?.room.id, entry.local);
     const context = this.#context(account);
     const refusal = await this.#o.store.change(account.id, (tables) => {
@@ -207,15 +208,16 @@ export class Rooms {
   }
 
   /** A client goes out; the user stays in the room on the network. Undefined: it was not in. */
-  async goOut(bridge: string, user: string, local: string, client: string): Promise<ParticipantRecord | undefined> {
+  async goOut(bridge: string, user: string, local: string, client: string): Promise<EnteredRoom | undefined> {
     const found = await this.find(bridge, user, local);
     if (found === undefined) return undefined;
     const { account, room } = found;
-    return this.#o.store.change(account.id, (tables) =>
+    const own = await this.#o.store.change(account.id, (tables) =>
       tables.removeOccupant(account.id, room.id, client)
         ? tables.participant(account.id, room.id, account.self)
         : undefined,
     );
+    return own && { ...found, own };
   }
 
   /** The user leaves the room on the network. Throws GatewayError. */
@@ -246,8 +248,7 @@ export class Rooms {
     if (body.kind !== "read") slowDown(account.user);
     const peer = peerKey({ kind: "room", id: room.id });
     const row = { direction: "outgoing", account: account.id, peer, key: newKey(clock.now()), body } as const;
-    if (body.kind === "read") await lanes.supersede(row, "read", Number.MAX_SAFE_INTEGER);
-    await lanes.append([row]);
+    await lanes.append([row], body.kind === "read" ? { supersedes: "read" } : {});
   }
 
   /** Subject, nick, invitations, kicks, ranks: what the network makes of it comes back as events. Throws GatewayError. */
@@ -260,8 +261,8 @@ export class Rooms {
   }
 
   /** Fleeting. */
-  async typing({ account, room }: EnteredRoom, active: boolean): Promise<void> {
-    await this.#o.sessionOf(account.id)?.setTyping?.({ kind: "room", id: room.id }, active);
+  typingHere({ account, room }: EnteredRoom, active: boolean): void {
+    this.#o.hints().typingIn(account, { kind: "room", id: room.id }, active);
   }
 
   /** The rooms the network has for an account, named here. Throws GatewayError. */
@@ -333,19 +334,24 @@ export class Rooms {
   }
 
   /** Who gets a row and what they need for it; undefined when nobody is there. */
-  async view(row: IncomingRow): Promise<(RoomView & { readonly emojis?: readonly string[] }) | undefined> {
+  async view(row: IncomingRow): Promise<RoomView | undefined> {
     const id = peerOfKey(row.peer)?.id;
     const account = this.#o.account(row.account);
     if (id === undefined || account === undefined) return undefined;
     const { body } = row;
-    if (body.kind === "room" && body.event.do === "invited" && this.#invitations.take(account.user) > 0) return undefined;
-    const view = await this.#o.store.read((rooms) => {
+    if (body.kind === "room" && body.event.do === "invited" && this.#invitations.take(account.user) > 0)
+      return undefined;
+    return this.#o.store.read((rooms) => {
       const room = rooms.room(account.id, id);
       if (room === undefined) return undefined;
       const present = rooms.occupants(account.id, id).filter((occupant) => occupant.since <= row.id);
-      const clients = clientsOf(row, account.user, present.map((occupant) => occupant.client));
+      const clients = clientsOf(
+        row,
+        account.user,
+        present.map((occupant) => occupant.client),
+      );
       if (clients.length === 0) return undefined;
-      const base: RoomView = { local: room.local, id, name: room.name, clients };
+      const base: RoomView = { local: room.local, id, name: room.name, self: account.self, clients };
       if (body.kind !== "room" || body.event.do !== "entered") return base;
       const people = rooms.listed(account.id, id).filter((one) => one.id !== account.self);
       const subject = {
@@ -361,12 +367,16 @@ export class Rooms {
       };
       return { ...base, entry };
     });
-    if (view === undefined || body.kind !== "room" || body.event.do !== "said") return view;
-    const { event } = body;
-    if (event.body.kind !== "reaction") return view;
-    const from = event.self ? "self" : event.id;
-    const set = await this.#o.reactions.of(row.account, row.peer, event.body.target, from);
-    return { ...view, emojis: set.map((one) => one.emoji) };
+  }
+
+  /** Somebody types in a room. Fleeting. */
+  typingThere(account: AccountRecord, id: RemoteId, from: RemoteId, active: boolean): void {
+    void this.#o.store.read((rooms) => {
+      const clients = rooms.occupants(account.id, id).map((occupant) => occupant.client);
+      const who = clients.length > 0 ? rooms.participant(account.id, id, from) : undefined;
+      const room = who?.listed ? rooms.room(account.id, id) : undefined;
+      if (who && room) this.#o.bridge(account.bridge).output.roomTyping(room.local, who.nick, clients, active);
+    });
   }
 
   /** The account goes: its clients are told that they are out of its rooms. */
@@ -388,12 +398,6 @@ export class Rooms {
     const { bridge, output } = this.#o.bridge(account.bridge);
     const naming = { contacts: bridge.contacts, rooms: bridge.rooms, fits: (local: string) => output.fits(local) };
     return { account, naming, now: this.#o.clock.now() };
-  }
-
-  async #accountFor(bridge: string, user: string): Promise<AccountRecord> {
-    const account = this.#o.accountsOf(bridge, user).at(-1) ?? (await this.#o.enrol(bridge, user));
-    if (account) return account;
-    throw new GatewayError("registration-required", 'Sign in first: send "login" to the gateway.');
   }
 
   #session(account: AccountRecord): LiveSession {

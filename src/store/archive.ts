@@ -6,8 +6,12 @@ import type { Tables } from "./tables.ts";
 
 type ArchiveTables = Pick<RoomTables, "archived" | "ownId" | "archive" | "archiveCount" | "keep" | "erase">;
 
+/** What is kept of one room; looked after once in so many entries. */
+const mostKept = 20_000;
+const trimEvery = 64;
+
 /** What was said in rooms. */
-export function archiveTables({ db, build }: StoreContext): ArchiveTables {
+export function archiveTables({ db, build, clock }: StoreContext): ArchiveTables {
   const account = param<number>("account");
   const room = param<string>("room");
   const all = build.selectFrom("archive").where("account", "=", account);
@@ -53,9 +57,28 @@ export function archiveTables({ db, build }: StoreContext): ArchiveTables {
       sender: param<string>("sender"),
       nick: param<string>("nick"),
       sent_at: param<number>("sentAt"),
+      kept_at: param<number>("now"),
       body: param<string>("body"),
     }),
   );
+  const trim = statement(
+    db,
+    build
+      .deleteFrom("archive")
+      .where("account", "=", account)
+      .where("room", "=", room)
+      .where("seq", "<=", (e) =>
+        e
+          .selectFrom("archive")
+          .select("seq")
+          .where("account", "=", account)
+          .where("room", "=", room)
+          .orderBy("seq", "desc")
+          .limit(1)
+          .offset(param<number>("most")),
+      ),
+  );
+  let kept = 0;
   const erase = statement(
     db,
     build
@@ -89,8 +112,11 @@ export function archiveTables({ db, build }: StoreContext): ArchiveTables {
       const row = query.by === undefined ? pages.count.get(args) : pages.countBy.get({ ...args, by: query.by });
       return row?.n ?? 0;
     },
-    keep: ({ account, room, id, xmppId, from, nick, sentAt, body }) =>
-      void keep.run({ account, room, id, xmppId, sender: from, nick, sentAt, body: JSON.stringify(body) }),
+    keep({ account, room, id, xmppId, from, nick, sentAt, body }) {
+      const now = clock.now();
+      keep.run({ account, room, id, xmppId, sender: from, nick, sentAt, now, body: JSON.stringify(body) });
+      if (++kept % trimEvery === 0) trim.run({ account, room, most: mostKept });
+    },
     erase: (account, room, id) => void erase.run({ account, room, id }),
   };
 }

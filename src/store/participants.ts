@@ -111,16 +111,18 @@ function queries({ db, build }: StoreContext) {
     unlistAll: statement(db, update.set({ listed: 0 }).where("listed", "=", 1)),
     list: statement(
       db,
-      update.set({ listed: 1 }).where("id", "in", (e) =>
-        e
-          .selectFrom("participants")
-          .select("id")
-          .where("account", "=", account)
-          .where("room", "=", room)
-          .where("state", "=", "joined")
-          .orderBy("active_at", "desc")
-          .limit(param<number>("most")),
-      ),
+      update
+        .set({ listed: 1 })
+        .where("id", "in", (e) =>
+          e
+            .selectFrom("participants")
+            .select("id")
+            .where("account", "=", account)
+            .where("room", "=", room)
+            .where("state", "=", "joined")
+            .orderBy("active_at", "desc")
+            .limit(param<number>("most")),
+        ),
     ),
     listId: statement(db, update.set({ listed: param<number>("listed") }).where("id", "=", id)),
   };

@@ -35,6 +35,13 @@ export function pruner({ db, build, commits }: StoreContext): Store["prune"] {
       .where("id", "in", build.selectFrom("message_ids").select("id").orderBy("id").limit(param<number>("limit")))
       .where("seen_at", "<", param<number>("before")),
   );
+  const archived = statement(
+    db,
+    build
+      .deleteFrom("archive")
+      .where("seq", "in", build.selectFrom("archive").select("seq").orderBy("seq").limit(param<number>("limit")))
+      .where("kept_at", "<", param<number>("before")),
+  );
 
   return (before, limit) =>
     commits.run(() => {
@@ -48,6 +55,7 @@ export function pruner({ db, build, commits }: StoreContext): Store["prune"] {
         row.run({ id });
       }
       const forgotten = records.run({ before: before.records, limit });
-      return old.length === limit || forgotten === limit;
+      const silenced = archived.run({ before: before.records, limit });
+      return old.length === limit || forgotten === limit || silenced === limit;
     });
 }

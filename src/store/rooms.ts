@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import type { LaneRow, NewRow } from "../gateway/ports.ts";
 import type { NamedPeer, RoomRecord, RoomStore, RoomTables, RoomWork } from "../gateway/room-ports.ts";
 import { archiveTables } from "./archive.ts";
@@ -30,37 +29,12 @@ export function runRoomWork<T>(
   return { value: work({ ...tables, append }), rows };
 }
 
-export function roomStore(
-  { db, build, commits }: StoreContext,
-  tables: BareRoomTables,
-  change: RoomStore["change"],
-): RoomStore {
-  const old = statement(db, build.deleteFrom("archive").where("sent_at", "<", param<number>("before")));
-  const beyond = statement(
-    db,
-    build.deleteFrom("archive").where("seq", "in", (e) =>
-      e
-        .selectFrom(
-          e
-            .selectFrom("archive")
-            .select(["seq", sql<number>`row_number() OVER (PARTITION BY account, room ORDER BY seq DESC)`.as("place")])
-            .as("placed"),
-        )
-        .select("placed.seq")
-        .where("placed.place", ">", param<number>("most")),
-    ),
-  );
-  return {
-    read: async (look) => look(tables),
-    change,
-    prune: (before, most) => commits.run(() => old.run({ before }) + beyond.run({ most })),
-  };
-}
+export const roomStore = (tables: BareRoomTables, change: RoomStore["change"]): RoomStore => ({
+  read: async (look) => look(tables),
+  change,
+});
 
-type RoomRows = Pick<
-  RoomTables,
-  "room" | "rooms" | "roomCount" | "named" | "localOf" | "saveRoom" | "saveName"
->;
+type RoomRows = Pick<RoomTables, "room" | "rooms" | "roomCount" | "named" | "localOf" | "saveRoom" | "saveName">;
 
 function roomRows({ db, build }: StoreContext): RoomRows {
   const account = param<number>("account");
@@ -149,10 +123,7 @@ function roomRows({ db, build }: StoreContext): RoomRows {
   };
 }
 
-function occupantRows({
-  db,
-  build,
-}: StoreContext): Pick<RoomTables, "occupants" | "saveOccupant" | "removeOccupant"> {
+function occupantRows({ db, build }: StoreContext): Pick<RoomTables, "occupants" | "saveOccupant" | "removeOccupant"> {
   const key = { account: param<number>("account"), room: param<string>("room"), client: param<string>("client") };
   const all = statement(
     db,

@@ -88,7 +88,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       messages: messageStore(context),
       reactions: reactionStore(context),
       records: recordStore(context),
-      rooms: roomStore(context, tables, changeRooms),
+      rooms: roomStore(tables, changeRooms),
       prune: pruner(context),
       async close() {
         await context.commits.drain();

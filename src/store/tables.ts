@@ -133,7 +133,9 @@ export interface Tables {
     /** RemoteId, or "self". */
     sender: string;
     nick: string;
+    /** As the network says. */
     sent_at: number;
+    kept_at: number;
     body: string;
   };
 }

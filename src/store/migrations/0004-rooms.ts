@@ -62,6 +62,7 @@ export const rooms: Migration = {
         sender TEXT NOT NULL,
         nick TEXT NOT NULL,
         sent_at INTEGER NOT NULL,
+        kept_at INTEGER NOT NULL,
         body TEXT NOT NULL
       ) STRICT`.execute(db);
     await sql`CREATE INDEX archive_room ON archive (account, room, seq)`.execute(db);

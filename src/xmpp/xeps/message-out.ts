@@ -66,6 +66,8 @@ export function messageStanza(item: OutputItem, context: MessageContext): Elemen
       );
     case "failed":
       return errorStanza(context.from, body.origin, body.condition, body.text);
+    case "room":
+      throw new RangeError("what happens in a room is written by muc/stanzas.ts");
     default:
       return body satisfies never;
   }

@@ -45,16 +45,15 @@ function choose(
       if (faithful !== undefined && isFaithful(faithful, naming) && free(faithful)) return faithful;
     }
   }
-  const mark = peer.kind === "room" ? "#" : "";
+  // What the bridge reads as an address of its own can be nobody else's: then the second mark makes it another.
+  const marks = peer.kind === "room" ? ["#", "~"] : ["", "~"];
   // The same id gives the same name to everybody; the readable part is what it was called when it came.
   const tail = derivedKey(peer.kind, peer.id).slice(0, 8);
   const slug = slugOf(name ?? peer.id);
   for (let count = 0; ; count++) {
-    const local = `${mark}${slug}-${tail}${count === 0 ? "" : `-${count}`}`;
-    if (isAllocatable(local, naming) && free(local)) return local;
-    // What the bridge reads as an address of its own can be nobody else's: a letter in front makes it another.
-    const other = `~${local}`;
-    if (isAllocatable(other, naming) && free(other)) return other;
+    const name = `${slug}-${tail}${count === 0 ? "" : `-${count}`}`;
+    const local = marks.map((mark) => mark + name).find((one) => isAllocatable(one, naming) && free(one));
+    if (local !== undefined) return local;
   }
 }
 

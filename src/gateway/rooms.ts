@@ -221,17 +221,17 @@ export class Rooms {
   }
 
   /** The user leaves the room on the network. Throws GatewayError. */
-  async leave({ account, room }: FoundRoom): Promise<void> {
+  async leave(account: AccountRecord, id: RemoteId): Promise<void> {
     const session = this.#session(account);
     if (session.leave === undefined)
       throw new GatewayError("feature-not-implemented", "Rooms cannot be left from here.");
-    await inTime(session.leave(room.id), this.#o.clock);
+    await inTime(session.leave(id), this.#o.clock);
     const context = this.#context(account);
     await this.#o.store.change(account.id, (tables) =>
       roomChanged(tables, context, {
         type: "room",
         id: newKey(context.now),
-        peer: { kind: "room", id: room.id },
+        peer: { kind: "room", id },
         from: "self",
         sentAt: context.now,
         self: "left",

@@ -12,10 +12,14 @@ describe("alice joins a room", () => {
   test("by its address: she is in it on the network, and sees who is there, herself last, then the subject", async () => {
     const story = await withLobby({}, "Tea at five");
     await story.send(join());
-    await story.expect(subject("Tea at five", { more: `<delay xmlns="urn:xmpp:delay" from="${lobby}" stamp="{at}"/>` }));
+    await story.expect(
+      subject("Tea at five", { more: `<delay xmlns="urn:xmpp:delay" from="${lobby}" stamp="{at}"/>` }),
+    );
     const order = story.server.stanzas.slice(-4).map(canonical);
     const wanted = ["/carol", "/bob", "/al"];
-    expect(order.slice(0, 3).map((xml) => wanted.find((nick) => xml.includes(`from="${lobby}${nick}"`)))).toContain("/al");
+    expect(order.slice(0, 3).map((xml) => wanted.find((nick) => xml.includes(`from="${lobby}${nick}"`)))).toContain(
+      "/al",
+    );
     expect(order[2]).toContain(`from="${lobby}/al"`);
     expect(order[2]).toContain(`<status code="110">`);
     expect(story.network.rooms.all.get("r1")?.members.has("al")).toBe(true);

@@ -51,9 +51,7 @@ describe("alice is out of the room on the network", () => {
   test("because bob kicked her, and she hears by whom and why", async () => {
     const story = await inLobby();
     story.network.rooms.exit("al", "r1", "kicked", "bob", "Too loud");
-    await story.expect(
-      out([110, 307], { affiliation: "none", item: `<actor nick="bob"/><reason>Too loud</reason>` }),
-    );
+    await story.expect(out([110, 307], { affiliation: "none", item: `<actor nick="bob"/><reason>Too loud</reason>` }));
     // M13: from now on she hears nothing and says nothing there.
     story.network.rooms.say("bob", "r1", "at last", "b1");
     await story.send(write("m1", "but"));

@@ -35,9 +35,7 @@ describe("alice says something", () => {
   test("without being in the room, and nobody hears it", async () => {
     const story = await withLobby();
     await story.send(write("m1", "psst"));
-    await story.expect(
-      error("m1", "modify", "not-acceptable", "You are not in this room: join it first."),
-    );
+    await story.expect(error("m1", "modify", "not-acceptable", "You are not in this room: join it first."));
     await story.nothing();
     expect(story.network.messages.filter(({ to }) => to === "r1")).toEqual([]);
   });
@@ -78,9 +76,7 @@ describe("alice says something", () => {
     await story.send(
       `<message type="chat" id="m1" from="${phone}" to="${lobby}/bob"><body>secret</body><x xmlns="http://jabber.org/protocol/muc#user"/></message>`,
     );
-    await story.expect(
-      error("m1", "modify", "not-acceptable", "Write to bob@toy.localhost instead.", `${lobby}/bob`),
-    );
+    await story.expect(error("m1", "modify", "not-acceptable", "Write to bob@toy.localhost instead.", `${lobby}/bob`));
     await story.nothing();
     expect(story.network.messages.filter(({ text }) => text === "secret")).toEqual([]);
   });

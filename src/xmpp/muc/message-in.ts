@@ -24,7 +24,8 @@ export async function receiveMessage(request: RoomRequest, options: MucOptions):
   if (asked === undefined) return;
   const found = await rooms.find(options.bridge, from.bare, room.local);
   if (found === undefined) throw new GatewayError("item-not-found", "There is no such room.");
-  if (child(asked, "decline")) return found.room.self === "invited" ? rooms.leave(found) : undefined;
+  if (child(asked, "decline"))
+    return found.room.self === "invited" ? rooms.leave(found.account, found.room.id) : undefined;
   const invite = child(asked, "invite");
   if (invite === undefined) return;
   const who = contactOf(attr(invite, "to"), options);

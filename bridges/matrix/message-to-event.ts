@@ -100,7 +100,7 @@ interface Words {
 /** XEP-0245: `/me ` is an emote, and no part of its text. */
 function words(message: OutgoingMessage): Words {
   const { subject, text } = message;
-  const isEmote = /^\/me \S/.test(text);
+  const isEmote = subject === undefined && /^\/me \S/.test(text);
   const whole = subject === undefined ? text : `Subject: ${subject}\n${text}`;
   return isEmote ? { msgtype: "m.emote", ...wordsOfText(text.slice(4)) } : { msgtype: "m.text", ...wordsOfText(whole) };
 }

@@ -54,7 +54,7 @@ describe("m.room.message", () => {
 
   it.each([
     ["Alice", "Alice"],
-    ["Alice (@bob:example.org)", "Alice ( )"],
+    ["Alice (@bob:example.org)", "Alice"],
     ["@alice:example.org", "@alice:example.org"],
     ["bob@example.org", "alice"],
     ["A\u202elice\n", "Alice"],

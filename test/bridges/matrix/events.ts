@@ -1,6 +1,7 @@
 // Events as text, and what the bridge makes of them.
 import type { Incoming } from "#bridge";
-import { type EventContext, eventToIncoming } from "../../../bridges/matrix/event-to-message.ts";
+import { eventToIncoming } from "../../../bridges/matrix/event-to-message.ts";
+import type { EventContext } from "../../../bridges/matrix/events/event.ts";
 
 export const room: EventContext = {
   self: "@me:example.org",

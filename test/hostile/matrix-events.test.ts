@@ -217,6 +217,8 @@ describe("M03: HTML made too big", () => {
     ["line breaks", `x${"\n".repeat(65_000)}x`],
     ["quotes", `> <@a:b> x\n${"> \n".repeat(20_000)}`],
     ["directives", "*a _b ~c `d ".repeat(5000)],
+    ["openings", "*a ".repeat(21_000)],
+    ["spans", "*_~`x`~_* ".repeat(6000)],
     ["lines of directives", `${"*a _b ~c `d ".repeat(400)}\n`.repeat(13)],
     ["fences", "```\n".repeat(16_000)],
     ["quote marks", ">".repeat(65_000)],

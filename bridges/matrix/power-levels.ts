@@ -55,7 +55,7 @@ function levelOf(value: unknown, preset: number): number {
 }
 
 export interface PowerView {
-  readonly power: PowerLevels | undefined;
+  readonly power?: PowerLevels | undefined;
   /** Above everybody: the creators of a room of version 12 or later, or of one without power levels. */
   readonly creators: readonly string[];
   /** Whether creators keep their power beside the power levels (room version 12). */

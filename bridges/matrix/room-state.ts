@@ -21,6 +21,9 @@ export interface Room {
   alias?: string;
   /** m.room.encryption was seen. Never taken back: nothing goes into this room in the clear again. */
   encrypted: boolean;
+  /** The content of that event, as far as it says how to encrypt. */
+  encryption?: JsonObject;
+  historyVisibility?: string;
   joinRule?: string;
   /** A space (m.space) is no chat. */
   space: boolean;
@@ -52,6 +55,7 @@ export const stateTypes: readonly string[] = [
   "m.room.topic",
   "m.room.canonical_alias",
   "m.room.encryption",
+  "m.room.history_visibility",
   "m.room.join_rules",
   "m.room.create",
   "m.room.power_levels",
@@ -97,7 +101,10 @@ export function applyState(
       return setText(room, "joinRule", textAt(content, "join_rule"));
     case "m.room.encryption":
       room.encrypted = true;
+      room.encryption = encryptionOf(content);
       return;
+    case "m.room.history_visibility":
+      return setText(room, "historyVisibility", textAt(content, "history_visibility"));
     case "m.room.power_levels":
       room.power = parsePowerLevels(content);
       return;
@@ -148,7 +155,21 @@ export function applySummary(room: Room, summary: JsonObject): void {
   if (Array.isArray(heroes)) room.heroes = heroes.filter((hero) => typeof hero === "string").slice(0, 5);
 }
 
-function setText(room: Room, key: "name" | "topic" | "alias" | "joinRule", text: string | undefined): void {
+/** Bounded: only what encryption reads. */
+function encryptionOf(content: JsonObject): JsonObject {
+  const kept = ["algorithm", "rotation_period_ms", "rotation_period_msgs"].map((key) => [key, field(content, key)]);
+  return Object.fromEntries(kept.filter(([, value]) => typeof value === "number" || isShort(value)));
+}
+
+function isShort(value: unknown): boolean {
+  return typeof value === "string" && value.length < 100;
+}
+
+function setText(
+  room: Room,
+  key: "name" | "topic" | "alias" | "joinRule" | "historyVisibility",
+  text: string | undefined,
+): void {
   if (text === undefined || text === "") delete room[key];
   else room[key] = text.slice(0, longestText);
 }
@@ -176,7 +197,8 @@ export function describeRoom(room: Room): Omit<IncomingRoom, "id" | "type" | "pe
 
 /** For a record. A room that was left keeps only what must never be forgotten. */
 export function roomToJson(room: Room): unknown {
-  if (room.self === "leave" || room.self === "ban") return { self: room.self, encrypted: room.encrypted };
+  if (room.self === "leave" || room.self === "ban")
+    return { self: room.self, encrypted: room.encrypted, encryption: room.encryption };
   const { id: _, members, power, ...rest } = room;
   return { ...rest, members: [...members], ...(power === undefined ? {} : { power: powerToJson(power) }) };
 }

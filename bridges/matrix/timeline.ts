@@ -1,0 +1,183 @@
+// One joined room of a sync answer: its state, the gap before its timeline, and the timeline as news.
+import type { Incoming, IncomingMessage } from "#bridge";
+import { unreadableText } from "./crypto-seam.ts";
+import { MatrixError } from "./errors.ts";
+import { fillGap, type Filled } from "./gaps.ts";
+import type { Reading } from "./incoming.ts";
+import { field, isObject, listAt, objectAt, textAt } from "./json.ts";
+import { introduce, selfOr, stateToIncoming } from "./members.ts";
+import { applyState, applySummary, type Membership, type Room } from "./room-state.ts";
+import { parseEvent, parseEvents, type RoomEvent, transactionOf } from "./wire.ts";
+
+/** Events of the first sync that are remembered as history. */
+const mostHistory = 5000;
+
+export async function readTimeline(roomId: string, data: unknown, reading: Reading): Promise<void> {
+  const { draft, self, since, history } = reading;
+  const before = draft.peek(roomId);
+  const timeline = parseEvents(listAt(objectAt(data, "timeline"), "events"));
+  const room = draft.room(roomId);
+  const invited =
+    before !== undefined && before.self === "invite" && before.directInvite ? before.invitedBy : undefined;
+  room.self = "join";
+  // MSC4222: `state_after` is the state after the timeline, `state` the one before it.
+  const after = field(data, "state_after") ?? field(data, "org.matrix.msc4222.state_after");
+  if (!isObject(after)) applyAll(room, listAt(objectAt(data, "state"), "events"), self);
+  applySummary(room, objectAt(data, "summary"));
+  noteDirect(room, invited, reading);
+  if (since === undefined) {
+    for (const event of timeline) {
+      applyState(room, event, self);
+      if (history.size < mostHistory) history.add(event.event_id);
+      noteActivity(room, event);
+    }
+  } else {
+    const news = await newsOf(room, before?.self, timeline, data, reading);
+    for (const event of news) await reading.emit(await readOne(event, room, reading));
+  }
+  if (isObject(after)) applyAll(room, listAt(after, "events"), self);
+  // An answer may tell of the state only.
+  room.self = "join";
+  if (room.encrypted) reading.rooms.noteEncrypted(roomId);
+}
+
+function applyAll(room: Room, events: readonly unknown[], self: string): void {
+  for (const event of parseEvents(events)) applyState(room, event, self);
+}
+
+/** A chat of two that somebody made with us, or we with somebody, belongs into `m.direct`. */
+function noteDirect(room: Room, invitedBy: string | undefined, reading: Reading): void {
+  const known = reading.draft.peerOf(room).kind === "contact";
+  if (invitedBy !== undefined && !known) reading.newDirect.set(room.id, invitedBy);
+}
+
+/** The events to tell of, oldest first: the timeline, what is missing before it, and nothing from before the user came. */
+async function newsOf(
+  room: Room,
+  before: Membership | undefined,
+  timeline: readonly RoomEvent[],
+  data: unknown,
+  reading: Reading,
+): Promise<readonly RoomEvent[]> {
+  const { self, since } = reading;
+  const isNew = before !== "join";
+  // A chat of two begins with the invitation: what was said since was meant for the user.
+  const start = reading.draft.peerOf(room).kind === "contact" ? ["invite", "join"] : ["join"];
+  const isStart = (event: RoomEvent): boolean =>
+    isNew &&
+    event.type === "m.room.member" &&
+    event.state_key === self &&
+    start.includes(textAt(event.content, "membership") ?? "");
+  const isKnown = (event: RoomEvent): boolean =>
+    event.event_id === room.lastEvent || (isNew && isFirst(event, isStart, start));
+  const from = textAt(objectAt(data, "timeline"), "prev_batch");
+  const limited = field(objectAt(data, "timeline"), "limited") === true;
+  let events = timeline;
+  const begun = isNew && timeline.some((event) => isFirst(event, isStart, start));
+  if (limited && from !== undefined && !begun) {
+    const gap = { roomId: room.id, from, to: isNew ? undefined : since, isKnown };
+    const filled = await fill(gap, reading);
+    events = [...filled.events, ...timeline];
+    if (!filled.complete) await reading.emit([gapNotice(room, timeline, reading)]);
+  }
+  if (!isNew) return events;
+  const first = events.findIndex((event) => isFirst(event, isStart, start));
+  const own = events.find(isStart);
+  const peer = reading.draft.peerOf(room);
+  const id = own?.event_id ?? `joined ${room.id} ${since}`;
+  if (peer.kind === "room" && !room.space)
+    await reading.emit(introduce(room, peer, self, id, own?.origin_server_ts ?? Date.now()));
+  return events.slice(first + 1);
+}
+
+/** The event with which the user's time in the room begins: the invitation where that counts, else the join. */
+function isFirst(event: RoomEvent, isStart: (event: RoomEvent) => boolean, start: readonly string[]): boolean {
+  return isStart(event) && textAt(event.content, "membership") === start[0];
+}
+
+/** A room that the server does not let us read back in is told of as a gap, not as a failure that repeats for ever. */
+async function fill(gap: Parameters<typeof fillGap>[0], { api, log }: Reading): Promise<Filled> {
+  try {
+    return await fillGap(gap, api);
+  } catch (error) {
+    if (!(error instanceof MatrixError) || error.status >= 500 || error.status === 429 || error.status === 401)
+      throw error;
+    log.warn({ room: gap.roomId, code: error.code }, "a gap of a timeline cannot be filled");
+    return { events: [], complete: false };
+  }
+}
+
+function gapNotice(room: Room, timeline: readonly RoomEvent[], { draft, since }: Reading): IncomingMessage {
+  const peer = draft.peerOf(room);
+  return {
+    type: "message",
+    id: `gap ${room.id} ${since}`,
+    peer,
+    from: peer.id,
+    sentAt: timeline[0]?.origin_server_ts ?? Date.now(),
+    text: "Earlier messages of this chat are missing here: there were too many while the gateway was away. They are in your Matrix client.",
+    automatic: true,
+  };
+}
+
+/** One event of the timeline, applied and told. */
+async function readOne(event: RoomEvent, room: Room, reading: Reading): Promise<readonly Incoming[]> {
+  const { self, sent, history, draft } = reading;
+  noteActivity(room, event);
+  if (history.has(event.event_id)) return [];
+  const transaction = transactionOf(event);
+  if (sent.isOurs(transaction)) sent.note(transaction, event.event_id);
+  if (event.state_key !== undefined) {
+    applyState(room, event, self);
+    if (event.type === "m.room.member") noteOwnInvite(event, room, reading);
+    return room.space ? [] : stateToIncoming(event, { room, peer: draft.peerOf(room), self });
+  }
+  if (room.space || sent.isOurs(transaction)) return [];
+  return readMessage(event, room, reading);
+}
+
+async function readMessage(event: RoomEvent, room: Room, reading: Reading): Promise<readonly Incoming[]> {
+  const { self, draft, crypto } = reading;
+  const peer = draft.peerOf(room);
+  let plain = event;
+  if (event.type === "m.room.encrypted") {
+    const decrypted = await crypto?.decrypt(room.id, { ...event });
+    const readable = decrypted?.kind === "ok" ? parseEvent({ ...event, ...decrypted.event }) : undefined;
+    if (readable === undefined) return [placeholder(event, reading, peer, decrypted)];
+    plain = readable;
+  }
+  const nameOf = (user: string): string | undefined => room.members.get(user)?.name;
+  const news = reading.read(plain, { roomId: room.id, peer, self, nameOf });
+  return news === undefined ? [] : [news];
+}
+
+function placeholder(
+  event: RoomEvent,
+  { self }: Reading,
+  peer: IncomingMessage["peer"],
+  decrypted: { readonly kind: string; readonly reason?: string } | undefined,
+): IncomingMessage {
+  return {
+    type: "message",
+    id: event.event_id,
+    peer,
+    from: selfOr(event.sender, self),
+    sentAt: event.origin_server_ts,
+    text: decrypted?.reason ?? unreadableText,
+    automatic: true,
+  };
+}
+
+/** We invited somebody to a chat of two, and the answer to that request may have been lost. */
+function noteOwnInvite(event: RoomEvent, room: Room, { self, draft, newDirect }: Reading): void {
+  const { content, state_key: who } = event;
+  const direct = field(content, "is_direct") === true && textAt(content, "membership") === "invite";
+  if (direct && event.sender === self && who && draft.peerOf(room).kind === "room") newDirect.set(room.id, who);
+}
+
+function noteActivity(room: Room, event: RoomEvent): void {
+  room.lastEvent = event.event_id;
+  // A server may lie about the time, but not into the future.
+  if (event.state_key === undefined)
+    room.activeAt = Math.max(room.activeAt, Math.min(event.origin_server_ts, Date.now()));
+}

@@ -44,10 +44,6 @@ export type Decrypted =
     }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** In place of what cannot be read (M17). */
-export const unreadableText =
-  "This message is encrypted and cannot be read here. Read it in a Matrix client, or give this gateway your recovery key.";
-
 /** Nothing goes into an encrypted room in the clear. */
 export function refusePlain(): BridgeError {
   return new BridgeError(

@@ -1,6 +1,6 @@
 // A sync answer as news (Client-Server API, "Syncing"): what is encrypted first, then account data, then room by room, each
 // in the order of its timeline. Changes of state go into a draft, which the caller commits with the sync token.
-import type { Hint, Incoming, Logger, Peer } from "#bridge";
+import type { Hint, Incoming, Logger } from "#bridge";
 import type { Api } from "./api.ts";
 import type { RoomCrypto } from "./crypto-seam.ts";
 import { readRoomAccountData, readTyping, type Typing } from "./ephemeral.ts";
@@ -9,20 +9,9 @@ import { readInvite, readLeft } from "./invites.ts";
 import { type Draft, parseDirect, type Rooms } from "./rooms.ts";
 import type { SentEvents } from "./sent-events.ts";
 import { readTimeline } from "./timeline.ts";
-import { parseEvent, type RoomEvent } from "./wire.ts";
-
-/** What `ReadEvent` may ask of the room. */
-export interface ReadContext {
-  readonly roomId: string;
-  readonly peer: Peer;
-  /** The account's user id. */
-  readonly self: string;
-  /** Display name in the room, as it came. */
-  nameOf(user: string): string | undefined;
-}
-
-/** One event of a timeline, decrypted, as news; undefined when it says nothing to a chat. */
-export type ReadEvent = (event: RoomEvent, context: ReadContext) => Incoming | undefined;
+import { isRoomId } from "./ids.ts";
+import { cleanLabel } from "./text/characters.ts";
+import { parseEvent } from "./wire.ts";
 
 /** What reading needs of the session. */
 export interface SyncContext {
@@ -31,7 +20,6 @@ export interface SyncContext {
   readonly api: Api;
   readonly crypto: RoomCrypto | undefined;
   readonly sent: SentEvents;
-  readonly read: ReadEvent;
   readonly typing: Typing;
   /** Event ids of the first sync: history, whatever a later answer says. */
   readonly history: Set<string>;
@@ -98,12 +86,8 @@ function readPresence(answer: JsonObject, { draft, self, hint }: Reading): void 
     const event = parseEvent(value);
     if (event === undefined || event.sender === self || !draft.direct.has(event.sender)) continue;
     const presence = textAt(event.content, "presence");
-    const status = textAt(event.content, "status_msg")?.slice(0, 500);
+    const status = cleanLabel(textAt(event.content, "status_msg") ?? "", 500);
     const show = presence === "online" ? "online" : presence === "unavailable" ? "away" : "offline";
     hint({ type: "presence", from: event.sender, show, ...(status ? { status } : {}) });
   }
-}
-
-function isRoomId(text: string): boolean {
-  return /^![\x21-\x7e]{1,254}$/.test(text);
 }

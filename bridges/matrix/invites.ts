@@ -2,16 +2,16 @@
 import type { Incoming } from "#bridge";
 import type { Reading } from "./incoming.ts";
 import { listAt, objectAt } from "./json.ts";
-import { applyState, describeRoom, newRoom } from "./room-state.ts";
+import { applyState, describeRoom } from "./room-state.ts";
 import { readTimeline } from "./timeline.ts";
+import { cleanName } from "./text/characters.ts";
 import { parseEvents } from "./wire.ts";
 
 /** An invitation: to a chat of two it is a word of the person who invites, to a room it is the room's. */
 export async function readInvite(roomId: string, inviteState: unknown, reading: Reading): Promise<void> {
   const { draft, self, since } = reading;
   const room = draft.room(roomId);
-  const { encrypted } = room;
-  Object.assign(room, newRoom(roomId, "invite"), { encrypted });
+  room.self = "invite";
   for (const event of parseEvents(listAt(inviteState, "events"))) applyState(room, event, self);
   room.self = "invite";
   if (since === undefined || room.space || room.invitedBy === undefined) return;
@@ -28,7 +28,7 @@ export async function readInvite(roomId: string, inviteState: unknown, reading: 
           ...base,
           text: `${from} invites you to a chat on Matrix. Write something to accept.`,
           automatic: true,
-          ...(name === undefined ? {} : { name }),
+          ...(name === undefined ? {} : { name: cleanName(name, from) }),
         };
   await reading.emit([news]);
 }

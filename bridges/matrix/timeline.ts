@@ -1,13 +1,13 @@
 // One joined room of a sync answer: its state, the gap before its timeline, and the timeline as news.
 import type { Incoming, IncomingMessage } from "#bridge";
-import { unreadableText } from "./crypto-seam.ts";
 import { MatrixError } from "./errors.ts";
 import { fillGap, type Filled } from "./gaps.ts";
 import type { Reading } from "./incoming.ts";
 import { field, isObject, listAt, objectAt, textAt } from "./json.ts";
-import { introduce, selfOr, stateToIncoming } from "./members.ts";
+import { introduce, ranksChanged } from "./members.ts";
+import { eventToIncoming } from "./event-to-message.ts";
 import { applyState, applySummary, type Membership, type Room } from "./room-state.ts";
-import { parseEvent, parseEvents, type RoomEvent, transactionOf } from "./wire.ts";
+import { parseEvents, type RoomEvent, transactionOf } from "./wire.ts";
 
 /** Events of the first sync that are remembered as history. */
 const mostHistory = 5000;
@@ -24,7 +24,8 @@ export async function readTimeline(roomId: string, data: unknown, reading: Readi
   const after = field(data, "state_after") ?? field(data, "org.matrix.msc4222.state_after");
   if (!isObject(after)) applyAll(room, listAt(objectAt(data, "state"), "events"), self);
   applySummary(room, objectAt(data, "summary"));
-  noteDirect(room, invited, reading);
+  if (before?.self !== "join")
+    noteDirect(room, invited ?? ownDirectInvite([...timeline, ...stateOf(data)], self), reading);
   if (since === undefined) {
     for (const event of timeline) {
       applyState(room, event, self);
@@ -45,10 +46,25 @@ function applyAll(room: Room, events: readonly unknown[], self: string): void {
   for (const event of parseEvents(events)) applyState(room, event, self);
 }
 
+function stateOf(data: unknown): RoomEvent[] {
+  return parseEvents(listAt(objectAt(data, "state"), "events"));
+}
+
+/** Whom the user invited to a chat of two. The answer to the request that made it may have been lost. */
+function ownDirectInvite(events: readonly RoomEvent[], self: string): string | undefined {
+  const isInvite = ({ type, sender, content }: RoomEvent): boolean =>
+    type === "m.room.member" &&
+    sender === self &&
+    textAt(content, "membership") === "invite" &&
+    field(content, "is_direct") === true;
+  return events.find(isInvite)?.state_key;
+}
+
 /** A chat of two that somebody made with us, or we with somebody, belongs into `m.direct`. */
-function noteDirect(room: Room, invitedBy: string | undefined, reading: Reading): void {
-  const known = reading.draft.peerOf(room).kind === "contact";
-  if (invitedBy !== undefined && !known) reading.newDirect.set(room.id, invitedBy);
+function noteDirect(room: Room, partner: string | undefined, { draft, newDirect }: Reading): void {
+  if (partner === undefined || draft.direct.get(partner)?.includes(room.id)) return;
+  draft.direct = new Map([...draft.direct, [partner, [...(draft.direct.get(partner) ?? []), room.id]]]);
+  newDirect.set(room.id, partner);
 }
 
 /** The events to tell of, oldest first: the timeline, what is missing before it, and nothing from before the user came. */
@@ -122,58 +138,50 @@ function gapNotice(room: Room, timeline: readonly RoomEvent[], { draft, since }:
 
 /** One event of the timeline, applied and told. */
 async function readOne(event: RoomEvent, room: Room, reading: Reading): Promise<readonly Incoming[]> {
-  const { self, sent, history, draft } = reading;
+  const { self, sent, history } = reading;
   noteActivity(room, event);
   if (history.has(event.event_id)) return [];
   const transaction = transactionOf(event);
   if (sent.isOurs(transaction)) sent.note(transaction, event.event_id);
-  if (event.state_key !== undefined) {
-    applyState(room, event, self);
-    if (event.type === "m.room.member") noteOwnInvite(event, room, reading);
-    return room.space ? [] : stateToIncoming(event, { room, peer: draft.peerOf(room), self });
-  }
-  if (room.space || sent.isOurs(transaction)) return [];
-  return readMessage(event, room, reading);
+  if (event.state_key !== undefined) applyState(room, event, self);
+  else if (sent.isOurs(transaction)) return [];
+  if (room.space) return [];
+  return tell(event, room, reading);
 }
 
-async function readMessage(event: RoomEvent, room: Room, reading: Reading): Promise<readonly Incoming[]> {
+/** The event's words for the core, decrypted where that can be. */
+async function tell(event: RoomEvent, room: Room, reading: Reading): Promise<readonly Incoming[]> {
   const { self, draft, crypto } = reading;
   const peer = draft.peerOf(room);
-  let plain = event;
-  if (event.type === "m.room.encrypted") {
-    const decrypted = await crypto?.decrypt(room.id, { ...event });
-    const readable = decrypted?.kind === "ok" ? parseEvent({ ...event, ...decrypted.event }) : undefined;
-    if (readable === undefined) return [placeholder(event, reading, peer, decrypted)];
-    plain = readable;
+  let readable: object = event;
+  if (event.type === "m.room.encrypted" && crypto !== undefined) {
+    const decrypted = await crypto.decrypt(room.id, { ...event });
+    if (decrypted.kind === "ok") readable = { ...event, ...decrypted.event };
   }
-  const nameOf = (user: string): string | undefined => room.members.get(user)?.name;
-  const news = reading.read(plain, { roomId: room.id, peer, self, nameOf });
-  return news === undefined ? [] : [news];
-}
-
-function placeholder(
-  event: RoomEvent,
-  { self }: Reading,
-  peer: IncomingMessage["peer"],
-  decrypted: { readonly kind: string; readonly reason?: string } | undefined,
-): IncomingMessage {
-  return {
-    type: "message",
-    id: event.event_id,
+  const news = eventToIncoming(readable, {
+    self,
     peer,
-    from: selfOr(event.sender, self),
-    sentAt: event.origin_server_ts,
-    text: decrypted?.reason ?? unreadableText,
-    automatic: true,
-  };
+    direct: peer.kind === "contact",
+    name: room.members.get(event.sender)?.name,
+    arrivedAt: Date.now(),
+    powerLevels: room.power,
+    create: room.create,
+  });
+  if (event.type === "m.room.power_levels" && peer.kind === "room") return ranksChanged(event, room, peer, self);
+  return news.map((one) => withPlace(one, event, room, reading));
 }
 
-/** We invited somebody to a chat of two, and the answer to that request may have been lost. */
-function noteOwnInvite(event: RoomEvent, room: Room, { self, draft, newDirect }: Reading): void {
-  const { content, state_key: who } = event;
-  const direct = field(content, "is_direct") === true && textAt(content, "membership") === "invite";
-  if (direct && event.sender === self && who && draft.peerOf(room).kind === "room") newDirect.set(room.id, who);
+/** Several chats with one person look like one: what answers a message must find the room of it again. */
+function withPlace(news: Incoming, event: RoomEvent, room: Room, { crypto }: Reading): Incoming {
+  if (news.type !== "message") return news;
+  if (event.type === "m.room.encryption" && crypto === undefined) return { ...news, text: nowEncrypted };
+  return news.peer.kind === "contact"
+    ? { ...news, context: { ...(isObject(news.context) ? news.context : {}), room: room.id } }
+    : news;
 }
+
+const nowEncrypted =
+  "Messages here are encrypted from now on. This gateway has no keys of yours: it can neither read nor write here. Use a Matrix client, or give the gateway your recovery key.";
 
 function noteActivity(room: Room, event: RoomEvent): void {
   room.lastEvent = event.event_id;

@@ -13,7 +13,8 @@ export function cleanText(text: string): string {
     .replace(forbidden, "")
     .replace(noncharacters, "\ufffd")
     .toWellFormed()
-    .replace(/^(?:[ \t]*\n)+|\s+$/g, "");
+    .replace(/^(?:[ \t]*\n)+/, "")
+    .trimEnd();
 }
 
 /** C0, C1, bidi controls, zero-width and other invisible format characters: never part of a label. */

@@ -4,7 +4,7 @@
 import { compile, type DomNode, type FormatCallback, type HtmlToTextOptions } from "html-to-text";
 import { parseMatrixLink } from "../ids.ts";
 import { cleanLabel, cleanText } from "./characters.ts";
-import { closeMark, type Directive, openMark, placeDirectives, withoutMarks } from "./spans.ts";
+import { closeMark, type Directive, fence, openMark, placeDirectives, withoutMarks } from "./spans.ts";
 
 /** An event has at most 64 KB; what is larger or has more tags is not worth its price: `body` says the same. */
 const largest = 65_536;
@@ -71,10 +71,8 @@ const preformatted: FormatCallback = (element, walk, builder) => {
   builder.closeBlock({
     trailingLineBreaks: 1,
     blockTransform: (text) => {
-      const code = withoutMarks(text)
-        .replace(/^\n|\s+$/g, "")
-        .replace(/^```/gm, " ```");
-      return `\`\`\`\n${code}\n\`\`\``;
+      const code = withoutMarks(text).replace(/^\n/, "").trimEnd().replace(/^```/gm, " ```");
+      return `${fence}\n${code}\n${fence}`;
     },
   });
 };

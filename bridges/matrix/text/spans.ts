@@ -18,6 +18,9 @@ export function closeMark(directive: Directive): string {
   return String.fromCharCode(firstMark + 2 * directives.indexOf(directive) + 1);
 }
 
+/** Begins and ends preformatted text, where nothing is a span. */
+export const fence = "\ufdd8```";
+
 const anyMark = /[\ufdd0-\ufdd7]/;
 const anyMarks = /[\ufdd0-\ufdd7]/g;
 
@@ -32,16 +35,23 @@ interface Span {
 
 /** Text with its marks turned into directives. */
 export function placeDirectives(text: string): string {
-  if (!anyMark.test(text)) return text;
   const open = new OpenSpans();
-  return text
-    .split("\n")
-    .map((line) => {
-      // Quote marks are not part of what they quote: a span over lines begins again after them.
-      const [quote = ""] = /^(?:> ?)*/.exec(line) ?? [];
-      return quote + render(parseLine(line.slice(quote.length), open), "", "");
-    })
-    .join("\n");
+  const out: string[] = [];
+  let verbatim = false;
+  for (const line of text.split("\n")) {
+    // Quote marks are not part of what they quote: a span over lines begins again after them.
+    const [quote = ""] = /^(?:> ?)*/.exec(line) ?? [];
+    const words = line.slice(quote.length);
+    const isFence = words.startsWith(fence);
+    if (isFence) verbatim = !verbatim;
+    if (isFence || verbatim) out.push(quote + words.replace(fence, "```"));
+    else {
+      const styled = render(parseLine(words, open), "", "");
+      // A line of marks alone was none.
+      if (styled !== "" || words === "") out.push(quote + styled);
+    }
+  }
+  return out.join("\n");
 }
 
 /**

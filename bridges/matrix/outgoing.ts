@@ -25,6 +25,8 @@ export interface OutgoingDeps {
   readonly direct: DirectChats;
   readonly sender: RoomSender;
   readonly media: Media;
+  /** A message went into a room. */
+  readonly onSent: (roomId: string) => void;
 }
 
 export interface Outgoing {
@@ -39,7 +41,7 @@ export interface Outgoing {
   roomOf(peer: Peer, target?: MessageRef): string;
 }
 
-export function createOutgoing({ api, rooms, direct, sender, media }: OutgoingDeps): Outgoing {
+export function createOutgoing({ api, rooms, direct, sender, media, onSent }: OutgoingDeps): Outgoing {
   /** What answers a message belongs into that message's room, also when the chat goes on in another by now. */
   function placeOf(peer: Peer, target: MessageRef | undefined): string | undefined {
     const named = textAt(target?.context, "room");
@@ -81,6 +83,7 @@ export function createOutgoing({ api, rooms, direct, sender, media }: OutgoingDe
       const content = await contentOf(message, roomId);
       const event = { roomId, type: "m.room.message", content, transaction: message.key };
       const id = await sender.send(event, { uncertain: message.uncertain, since: message.sentAt });
+      onSent(roomId);
       const thread = threadOf(message);
       return {
         id,

@@ -48,8 +48,7 @@ export class Passing {
   }
 
   /** A message was sent: with it the typing is over. */
-  messageSent(peer: Peer): void {
-    const roomId = this.#deps.roomOf(peer);
+  messageSent(roomId: string): void {
     if (!this.#typing.has(roomId)) return;
     this.#forget(roomId);
     void this.#tellTyping(roomId, false);

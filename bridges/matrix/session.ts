@@ -41,7 +41,8 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
   const direct = new DirectChats({ rooms, api, log, encrypt: crypto !== undefined });
   const sender = new RoomSender({ api, rooms, crypto, sent });
   const media = createMedia({ api, fetch, maxUploadBytes: options.accounts.maxUploadBytes, signal });
-  const outgoing = createOutgoing({ api, rooms, direct, sender, media });
+  const onSent = (roomId: string): void => passing.messageSent(roomId);
+  const outgoing = createOutgoing({ api, rooms, direct, sender, media, onSent });
   const passing = new Passing({ api, self, roomOf: (peer) => outgoing.roomOf(peer), log, signal });
   const hint: Host["hint"] = (event) => host.hint(event);
   const reader = { rooms, self, api, crypto, sent, typing: new Map(), history: new Set<string>(), hint, log };
@@ -57,11 +58,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
   loop.start();
   return {
     prepare: (message) => outgoing.prepare(message),
-    send: async (message, prepared) => {
-      const sentMessage = await outgoing.send(message, prepared);
-      passing.messageSent(message.peer);
-      return sentMessage;
-    },
+    send: (message, prepared) => outgoing.send(message, prepared),
     edit: (target, message) => outgoing.edit(target, message),
     retract: (target, peer, key) => outgoing.retract(target, peer, key),
     react: (target, peer, emoji, key) => outgoing.react(target, peer, emoji, key),

@@ -99,6 +99,8 @@ async function newsOf(
   // Known up to its last event: a server that repeats itself tells nothing new.
   if (!isNew) return events.slice(events.findIndex((event) => event.event_id === room.lastEvent) + 1);
   const first = events.findIndex((event) => isFirst(event, isStart, start));
+  // What came before is no news, but it made the room what it is.
+  for (const event of events.slice(0, first + 1)) applyState(room, event, self);
   const own = events.find(isStart);
   const peer = reading.draft.peerOf(room);
   const id = own?.event_id ?? `joined ${room.id} ${since}`;

@@ -200,12 +200,7 @@ export class IncomingWorker {
       const set = await this.#o.reactions.of(row.account, row.peer, saying.body.target, from);
       return { ...item, emojis: set.map((one) => one.emoji) };
     }
-    if (saying?.body.kind !== "message" || !saying.body.message.replyTo?.length) return item;
-    const parent = await this.#o.messages.byRemoteId(row.account, saying.body.message.replyTo);
-    // An answer to something in another room, or in none, is shown without it (security.md M07).
-    return parent?.peer === row.peer
-      ? { ...item, replyTo: { xmppId: parent.xmppId, fromSelf: parent.fromSelf } }
-      : item;
+    return item;
   }
 
   async #item(row: IncomingRow): Promise<OutputItem | Nobody> {

@@ -129,6 +129,8 @@ export type IncomingBody =
       readonly message: Omit<IncomingMessage, "type" | "peer" | "digest" | "context" | "attachments"> & {
         readonly attachments?: readonly IncomingAttachment[];
       };
+      /** In a room: the stanza id of the message that this one answers. */
+      readonly answers?: string;
     }
   /** `target` is the XMPP id of the message as the user's client knows it. */
   | { readonly kind: "edit"; readonly target: string; readonly text: string; readonly unstyled?: boolean }

@@ -111,6 +111,8 @@ export interface RoomReads {
   archived(account: AccountId, room: RemoteId, id: string): ArchiveEntry | undefined;
   /** The stanza id of the user's own message to which their client gave this id; the newest, for clients repeat ids. */
   ownId(account: AccountId, room: RemoteId, xmppId: string): string | undefined;
+  /** The stanza id of the first of these messages that was said in this room. */
+  answered(account: AccountId, room: RemoteId, ids: readonly RemoteId[]): string | undefined;
   archive(account: AccountId, room: RemoteId, query: ArchiveQuery): ArchiveEntry[];
   archiveCount(account: AccountId, room: RemoteId, query: Pick<ArchiveQuery, "from" | "until" | "by">): number;
 }

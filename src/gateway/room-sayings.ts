@@ -1,7 +1,7 @@
 // What people say in rooms: into the archive, and to those who are there.
 import type { OutgoingMessage, RemoteId, Sent } from "#bridge";
 import { derivedKey } from "./keys.ts";
-import type { OutgoingRow } from "./ports.ts";
+import type { AccountId, OutgoingRow } from "./ports.ts";
 import { actingPerson, type RoomContext, roomOf, tell } from "./room-changes.ts";
 import type { Said } from "./room-events.ts";
 import type { ArchiveEntry, RoomTables, Saying } from "./room-ports.ts";
@@ -33,7 +33,7 @@ export function said(tables: RoomTables, context: RoomContext, what: Utterance):
   const self = id === account.self;
   const { nick } = actingPerson(tables, context, room.id, id, what.name);
   const target = what.body.kind === "message" ? undefined : tables.archived(account.id, room.id, what.body.target);
-  const body = asShown(what.body, target);
+  const body = asShown(tables, what, account.id, target);
   const moderated = body.kind === "retraction" && target !== undefined && target.from !== (self ? "self" : id);
   archive(tables, { ...what, body, from: self ? "self" : id }, account.id, nick);
   const event: Said = {
@@ -106,9 +106,18 @@ function sayingOf(
   }
 }
 
-/** XEP-0308 section 3: a correction names the id of the message stanza; everything else the stanza id. */
-function asShown(body: Saying, target: ArchiveEntry | undefined): Saying {
-  return body.kind === "edit" && target ? { ...body, target: target.xmppId } : body;
+/** By the ids that clients know. Nothing reaches out of the room (security.md M07). */
+function asShown(
+  tables: RoomTables,
+  { body, room }: Utterance,
+  account: AccountId,
+  target: ArchiveEntry | undefined,
+): Saying {
+  // XEP-0308 section 3: a correction names the id of the message stanza; everything else the stanza id.
+  if (body.kind === "edit" && target) return { ...body, target: target.xmppId };
+  if (body.kind !== "message") return body;
+  const answers = tables.answered(account, room, body.message.replyTo ?? []);
+  return answers === undefined ? body : { ...body, answers };
 }
 
 function archive(tables: RoomTables, what: Utterance, account: number, nick: string): void {

@@ -1,10 +1,11 @@
 import type { Selectable } from "kysely";
 import type { ArchiveEntry, ArchiveQuery, RoomTables, Saying } from "../gateway/room-ports.ts";
+import { peerKey } from "../gateway/ports.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 import type { Tables } from "./tables.ts";
 
-type ArchiveTables = Pick<RoomTables, "archived" | "ownId" | "archive" | "archiveCount" | "keep" | "erase">;
+type ArchiveTables = Pick<RoomTables, "archived" | "ownId" | "answered" | "archive" | "archiveCount" | "keep" | "erase">;
 
 /** What is kept of one room; looked after once in so many entries. */
 const mostKept = 20_000;
@@ -24,6 +25,17 @@ export function archiveTables({ db, build, clock }: StoreContext): ArchiveTables
       .where("xmpp_id", "=", param<string>("xmppId"))
       .where("sender", "=", "self")
       .orderBy("seq", "desc")
+      .limit(1),
+  );
+  const answered = statement(
+    db,
+    build
+      .selectFrom("message_ids")
+      .select("xmpp_id")
+      .where("account", "=", account)
+      .where("remote_id", "=", param<string>("id"))
+      .where("kind", "=", "message")
+      .where("peer", "=", param<string>("peer"))
       .limit(1),
   );
   const inRoom = build
@@ -95,6 +107,13 @@ export function archiveTables({ db, build, clock }: StoreContext): ArchiveTables
     archived(account, room, id) {
       const row = byId.get({ account, room, id });
       return row && toEntry(row);
+    },
+    answered(account, room, ids) {
+      for (const id of ids) {
+        const found = answered.get({ account, id, peer: peerKey({ kind: "room", id: room }) });
+        if (found) return found.xmpp_id;
+      }
+      return undefined;
     },
     ownId: (account, room, xmppId) => ownId.get({ account, room, xmppId })?.id,
     archive(account, room, query) {

@@ -9,13 +9,12 @@ const info = (to: string, inside = "") =>
 describe("service discovery", () => {
   test("tells that the gateway is a place for rooms, and lists alice's own", async () => {
     const story = await inLobby();
-    const { features = "" } = await story.ask(
-      info("toy.localhost"),
-      `<iq type="result" id="{id}" from="toy.localhost" to="${phone}"><query xmlns="http://jabber.org/protocol/disco#info">
-        <identity category="conference" type="text" name="Toy"/><identity category="gateway" type="toy" name="Toy"/>
-        <feature var="{features}"/></query></iq>`.replace(`<feature var="{features}"/>`, "{features}"),
-    );
-    expect(features).toContain(`var="http://jabber.org/protocol/muc"`);
+    await story.send(info("toy.localhost").replace("{id}", "info-1"));
+    const told = await story.server.next((stanza) => stanza.attrs.id === "info-1");
+    const query = told.getChild("query");
+    const identities = query?.getChildren("identity").map(({ attrs }) => `${attrs.category}/${attrs.type} ${attrs.name}`);
+    expect(identities).toEqual(["conference/text Toy", "gateway/toy Toy"]);
+    expect(query?.getChildren("feature").map(({ attrs }) => attrs.var)).toContain("http://jabber.org/protocol/muc");
     await story.ask(
       `<iq type="get" id="{id}" from="${phone}" to="toy.localhost"><query xmlns="http://jabber.org/protocol/disco#items"/></iq>`,
       `<iq type="result" id="{id}" from="toy.localhost" to="${phone}"><query xmlns="http://jabber.org/protocol/disco#items">

@@ -4,6 +4,7 @@ import type { Feature, IqRequest, Router } from "../router.ts";
 import type { DiscoNode } from "../xeps/disco.ts";
 import { adminRoutes } from "./admin.ts";
 import { receiveMessage } from "./message-in.ts";
+import { archiveRoutes } from "./archive.ts";
 import type { MucOptions } from "./options.ts";
 import { receivePresence } from "./presence-in.ts";
 import { infoRoutes } from "./room-info.ts";
@@ -17,7 +18,7 @@ export function muc(options: MucOptions, router: () => Router): readonly Feature
         gateway: [NS.muc],
         room: [NS.muc, NS.mucStableId, NS.sid, NS.occupantId, NS.selfPing, NS.reply, NS.fallback],
       },
-      iq: [...infoRoutes(options, () => router().features("room")), ...adminRoutes(options)],
+      iq: [...infoRoutes(options, () => router().features("room")), ...adminRoutes(options), ...archiveRoutes(options)],
       room: {
         message: (request) => receiveMessage(request, options),
         presence: (request) => receivePresence(request, options),

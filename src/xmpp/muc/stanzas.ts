@@ -4,8 +4,8 @@ import type { IncomingRow, OutputItem } from "../../gateway/ports.ts";
 import type { RoomEvent, RoomView, Said } from "../../gateway/room-events.ts";
 import type { ArchiveEntry } from "../../gateway/room-ports.ts";
 import { NS } from "../ns.ts";
-import { type Element, el } from "../stanza.ts";
-import { messageStanza } from "../xeps/message-out.ts";
+import { child, type Element, el } from "../stanza.ts";
+import { messageStanza, type Written } from "../xeps/message-out.ts";
 import { gonePresence, herePresence, occupantId, renamePresence, type RoomContext } from "./presence-out.ts";
 
 export interface WriteContext extends RoomContext {
@@ -30,7 +30,7 @@ function eventStanzas(
 ): Element[] {
   switch (event.do) {
     case "said":
-      return [saidStanza(item, event, to, context)];
+      return [saidStanza(event, to, context, item.emojis)];
     case "here": {
       const here = herePresence(context, to, event.person);
       return event.was === undefined ? [here] : [renamePresence(context, to, event.person, event.was), here];
@@ -72,18 +72,20 @@ function entryStanzas(
   return [
     ...people.map((person) => herePresence(context, to, person)),
     herePresence(context, to, event.person, codes),
-    ...history.map((entry) => archivedStanza(item, entry, to, context)),
+    ...history.map((entry) => historyStanza(entry, to, context)),
     subjectStanza(context, to, item.row.key, subject),
   ];
 }
 
-/** Something that was said earlier, as history and archives show it. */
-export function archivedStanza(
-  item: Pick<OutputItem, "row" | "user">,
-  entry: ArchiveEntry,
-  to: string | undefined,
-  context: Omit<WriteContext, "gateway">,
-): Element {
+/** Section 7.2.13, with the time at which it was said (XEP-0203). */
+function historyStanza(entry: ArchiveEntry, to: string, context: RoomContext): Element {
+  const stanza = archivedStanza(entry, to, context);
+  stanza.cnode(el("delay", { xmlns: NS.delay, from: context.jid, stamp: new Date(entry.sentAt).toISOString() }));
+  return stanza;
+}
+
+/** Something that was said earlier. */
+export function archivedStanza(entry: ArchiveEntry, to: string | undefined, context: RoomContext): Element {
   const self = entry.from === "self";
   const said: Said = {
     do: "said",
@@ -94,38 +96,48 @@ export function archivedStanza(
     stanzaId: entry.id,
     originId: entry.xmppId,
   };
-  const stanza = saidStanza({ ...item, contact: undefined }, said, to, { ...context, now: entry.sentAt });
-  stanza.cnode(el("delay", { xmlns: NS.delay, from: context.jid, stamp: new Date(entry.sentAt).toISOString() }));
-  return stanza;
+  // As if it were said now: whoever shows it says when it was.
+  return saidStanza(said, to, { ...context, now: entry.sentAt });
 }
 
 /** Children of a message in a conversation that have no place in a room: nicks and receipts speak for one sender. */
 const personal = new Set(["nick", "origin-id", "markable"]);
 
 function saidStanza(
-  item: Omit<OutputItem, "room">,
   said: Said,
   to: string | undefined,
-  context: Omit<WriteContext, "gateway">,
+  context: RoomContext & { readonly now: number },
+  emojis: readonly string[] = [],
 ): Element {
   const from = `${context.jid}/${said.nick}`;
-  const row = { ...item.row, body: bodyOf(said) } as IncomingRow;
-  const stanza = messageStanza({ ...item, row }, { from, now: context.now, markable: false });
+  const body = bodyOf(said);
+  const answers = body.kind === "message" ? body.answers : undefined;
+  const written: Written = {
+    row: { key: said.stanzaId, body },
+    user: "",
+    emojis,
+    ...(answers === undefined ? {} : { replyTo: { xmppId: answers, fromSelf: false } }),
+  };
+  const stanza = messageStanza(written, { from, now: context.now, markable: false });
   stanza.children = stanza.children.filter((node) => typeof node === "string" || !personal.has(node.getName()));
   stanza.attrs = { type: "groupchat", from, ...(to === undefined ? {} : { to }), id: said.originId ?? said.stanzaId };
-  // A person in a room is found by the message, not by an address.
-  const reply = stanza.getChild("reply", NS.reply);
+  // The message answered is found by its id: the room has it, not one address.
+  const reply = child(stanza, "reply", NS.reply);
   if (reply) delete reply.attrs.to;
-  if (said.moderated) {
-    stanza.attrs.from = context.jid;
-    const moderated = el("moderated", { xmlns: NS.moderate, by: from }, occupantId(context, said.id));
-    stanza.getChild("retract", NS.retract)?.cnode(moderated);
-    if (said.reason) stanza.getChild("retract", NS.retract)?.cnode(el("reason", {}, said.reason));
-  }
+  if (said.moderated) moderate(stanza, said, context);
   if (said.url !== undefined) stanza.cnode(el("x", { xmlns: NS.oob }, el("url", {}, said.url)));
   stanza.cnode(el("stanza-id", { xmlns: NS.sid, by: context.jid, id: said.stanzaId }));
   if (!said.moderated) stanza.cnode(occupantId(context, said.id));
   return stanza;
+}
+
+/** XEP-0425 section 4: the room takes back what a moderator does not want. */
+function moderate(stanza: Element, said: Said, context: RoomContext): void {
+  const retract = child(stanza, "retract", NS.retract);
+  const by = `${context.jid}/${said.nick}`;
+  stanza.attrs.from = context.jid;
+  retract?.cnode(el("moderated", { xmlns: NS.moderate, by }, occupantId(context, said.id)));
+  if (said.reason) retract?.cnode(el("reason", {}, said.reason));
 }
 
 /** In a room the user's own words are theirs: nothing has to say so. */

@@ -15,7 +15,12 @@ export interface MessageContext {
 /** Older messages carry their time (XEP-0203). */
 const delayAfter = 60_000;
 
-export function messageStanza(item: OutputItem, context: MessageContext): Element {
+/** What of an item its stanza is made of. */
+export type Written = Pick<OutputItem, "user" | "replyTo" | "emojis"> & {
+  readonly row: Pick<OutputItem["row"], "key" | "body">;
+};
+
+export function messageStanza(item: Written, context: MessageContext): Element {
   const { row, user } = item;
   const { body } = row;
   switch (body.kind) {
@@ -90,7 +95,7 @@ export function noticeStanza(from: string, user: string, id: string | undefined,
 
 type Content = Extract<OutputItem["row"]["body"], { kind: "message" }>["message"];
 
-function contentStanza(item: OutputItem, message: Content, { from, now, markable }: MessageContext): Element {
+function contentStanza(item: Written, message: Content, { from, now, markable }: MessageContext): Element {
   const { row, user, replyTo } = item;
   const lead = leadOf(message);
   return el(

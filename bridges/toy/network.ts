@@ -33,7 +33,7 @@ export class ToyNetwork {
   readonly reactions = new Map<string, { readonly target: string; readonly emoji: string }>();
   /** Who types to whom now, as "from to". */
   readonly typing = new Set<string>();
-  readonly rooms = new ToyRooms((to, event) => this.tell(to, event));
+  readonly rooms = new ToyRooms((to, ...events) => this.tell(to, ...events));
   readonly #byKey = new Map<string, ToyMessage>();
   readonly #listeners = new Map<string, Set<() => void>>();
 
@@ -67,18 +67,10 @@ export class ToyNetwork {
   }
 
   /** Something happened there that `to` hears of: an edit, a reaction, a membership. */
-  tell(to: string, event: Incoming): void {
-    const { id } = event;
-    this.messages.push({
-      seq: this.messages.length + 1,
-      id,
-      from: "",
-      to,
-      text: "",
-      replyTo: undefined,
-      sentAt: 0,
-      event,
-    });
+  tell(to: string, ...events: readonly Incoming[]): void {
+    const nothing = { from: "", text: "", replyTo: undefined, sentAt: 0 };
+    for (const event of events)
+      this.messages.push({ ...nothing, seq: this.messages.length + 1, id: event.id, to, event });
     for (const listener of this.#listeners.get(to) ?? []) listener();
   }
 

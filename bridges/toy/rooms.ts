@@ -33,10 +33,10 @@ type Exit = "left" | "kicked" | "banned";
 
 export class ToyRooms {
   readonly all = new Map<string, ToyRoom>();
-  readonly #tell: (to: string, event: Incoming) => void;
+  readonly #tell: (to: string, ...events: readonly Incoming[]) => void;
   #events = 0;
 
-  constructor(tell: (to: string, event: Incoming) => void) {
+  constructor(tell: (to: string, ...events: readonly Incoming[]) => void) {
     this.#tell = tell;
   }
 
@@ -91,7 +91,7 @@ export class ToyRooms {
 
   /** All that somebody in a room is told of it. */
   show(who: string, room: ToyRoom): void {
-    this.#tell(who, {
+    const state: Incoming = {
       ...this.#base(room, "self"),
       type: "room",
       name: room.name,
@@ -100,8 +100,9 @@ export class ToyRooms {
       members: room.members.size,
       self: "joined",
       ...(room.address === undefined ? {} : { address: room.address }),
-    });
-    for (const name of room.members.keys()) this.#tell(who, this.#membership(room, name, name, "joined", who));
+    };
+    const people = [...room.members.keys()].map((name) => this.#membership(room, name, name, "joined", who));
+    this.#tell(who, state, ...people);
   }
 
   exit(who: string, where: string, how: Exit = "left", by = who, reason?: string): void {

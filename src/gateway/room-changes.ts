@@ -5,7 +5,7 @@ import { newKey } from "./keys.ts";
 import { cleanNick } from "./nicks.ts";
 import type { Departure, RoomEvent } from "./room-events.ts";
 import { roomLocal } from "./room-names.ts";
-import { append, isOccupied, list, nickOf, personOf, rename, type RoomContext, tell, toPerson } from "./room-people.ts";
+import { append, isOccupied, list, mostListed, nickOf, personOf, rename, type RoomContext, tell, toPerson } from "./room-people.ts";
 import type { ParticipantRecord, RoomRecord, RoomTables } from "./room-ports.ts";
 
 /** Anybody can invite the user anywhere: rooms beyond this are not remembered. */
@@ -143,7 +143,9 @@ function arrive(
     activeAt: wasThere ? before.activeAt : now,
   };
   if (!before.listed) {
-    if (isOccupied(tables, context, room)) return list(tables, context, after);
+    // Only who speaks takes the place of another one: a crowd that comes in is no storm of presence (security.md M14).
+    const isRoom = tables.counts(account.id, room).listed < mostListed;
+    if (isRoom && isOccupied(tables, context, room)) return list(tables, context, after);
     return tables.saveParticipant(after);
   }
   tables.saveParticipant(after);

@@ -11,6 +11,15 @@ export interface Person {
   readonly self: boolean;
 }
 
+/** Empty text: there is none. */
+export interface Subject {
+  readonly text: string;
+  /** Nick of who set it. */
+  readonly by?: string;
+  /** Milliseconds since the epoch. */
+  readonly at?: number;
+}
+
 /** "unlisted": still there, but the room is too large to show everybody. */
 export type Departure = "left" | "kicked" | "banned" | "unlisted";
 
@@ -61,7 +70,7 @@ export type RoomEvent =
       readonly reason?: string;
       readonly clients: readonly string[];
     }
-  | { readonly do: "subject"; readonly text: string; readonly by?: string; readonly at: number }
+  | ({ readonly do: "subject" } & Subject)
   /** Its name or who may come in. */
   | { readonly do: "configured" }
   | { readonly do: "invited"; readonly by?: RemoteId; readonly name?: string; readonly reason?: string }
@@ -72,6 +81,9 @@ export type RoomEvent =
       /** The nick it asked for. */
       readonly asked: string;
       readonly person: Person;
+      /** Everybody else who is shown. */
+      readonly people: readonly Person[];
+      readonly subject: Subject;
       readonly history: HistoryRequest;
       /** The last position of the archive that is history. */
       readonly until: number;
@@ -87,9 +99,6 @@ export interface RoomView {
   readonly self: RemoteId;
   /** Full JIDs of those who get it. */
   readonly clients: readonly string[];
-  readonly entry?: {
-    readonly people: readonly Person[];
-    readonly history: readonly ArchiveEntry[];
-    readonly subject: { readonly text: string; readonly by?: string; readonly at?: number };
-  };
+  /** For a client that comes in. */
+  readonly history?: readonly ArchiveEntry[];
 }

@@ -13,7 +13,7 @@ import {
 } from "./ports.ts";
 import { RateLimit } from "./rate.ts";
 import { membershipChanged, roomChanged } from "./room-changes.ts";
-import { type RoomContext, toPerson } from "./room-people.ts";
+import type { RoomContext } from "./room-people.ts";
 import type { RoomView } from "./room-events.ts";
 import { historyOf } from "./room-history.ts";
 import { keepContact } from "./room-names.ts";
@@ -115,19 +115,7 @@ export class RoomReports {
       if (clients.length === 0) return undefined;
       const base: RoomView = { local: room.local, id, name: room.name, self: account.self, clients };
       if (body.kind !== "room" || body.event.do !== "entered") return base;
-      const people = rooms.listed(account.id, id).filter((one) => one.id !== account.self);
-      const subject = {
-        text: room.topic ?? "",
-        ...(room.topicBy === undefined ? {} : { by: room.topicBy }),
-        ...(room.topicAt === undefined ? {} : { at: room.topicAt }),
-      };
-      const context = this.#o.contextOf(account);
-      const entry = {
-        people: people.map((one) => toPerson(one, context)),
-        history: historyOf(rooms, account.id, id, body.event),
-        subject,
-      };
-      return { ...base, entry };
+      return { ...base, history: historyOf(rooms, account.id, id, body.event) };
     });
   }
 

@@ -16,7 +16,7 @@ import {
 import { offer, roomChanged, roomOf } from "./room-changes.ts";
 import { mostListed, personOf, type RoomContext, toPerson } from "./room-people.ts";
 import { type EnteredRoom, type FoundRoom, mostShown, type RoomDirectory } from "./room-directory.ts";
-import type { HistoryRequest } from "./room-events.ts";
+import type { HistoryRequest, Subject } from "./room-events.ts";
 import type { ParticipantRecord, RoomRecord, RoomStore, RoomTables } from "./room-ports.ts";
 import type { UserHints } from "./user-hints.ts";
 
@@ -231,6 +231,7 @@ function admit(tables: RoomTables, context: RoomContext, room: RoomRecord, entry
   const own: ParticipantRecord = { ...known, state: "joined", listed: true };
   tables.saveParticipant(own);
   if (others.length === 0) tables.relist(account.id, room.id, mostListed, account.self);
+  const people = tables.listed(account.id, room.id).filter((one) => one.id !== account.self);
   const [newest] = tables.archive(account.id, room.id, { newest: true, limit: 1 });
   const row = tables.append({
     direction: "incoming",
@@ -244,6 +245,8 @@ function admit(tables: RoomTables, context: RoomContext, room: RoomRecord, entry
         client: entry.client,
         asked: entry.nick,
         person: toPerson(own, context),
+        people: people.map((one) => toPerson(one, context)),
+        subject: subjectOf(room),
         history: entry.history,
         until: newest?.seq ?? 0,
       },
@@ -252,3 +255,9 @@ function admit(tables: RoomTables, context: RoomContext, room: RoomRecord, entry
   tables.saveOccupant({ account: account.id, room: room.id, client: entry.client, since: row.id });
   return undefined;
 }
+
+const subjectOf = ({ topic, topicBy, topicAt }: RoomRecord): Subject => ({
+  text: topic ?? "",
+  ...(topicBy === undefined ? {} : { by: topicBy }),
+  ...(topicAt === undefined ? {} : { at: topicAt }),
+});

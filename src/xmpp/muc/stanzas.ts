@@ -1,7 +1,7 @@
 // XEP-0045: Multi-User Chat: the rows of a room's lane as stanzas for each client of the user's that is in it. XEP-0249:
 // Direct MUC Invitations. XEP-0359 (stanza ids), 0203 (history), 0425 (moderation), 0066 (shared files).
 import type { IncomingRow, OutputItem } from "../../gateway/ports.ts";
-import type { RoomEvent, RoomView, Said } from "../../gateway/room-events.ts";
+import type { RoomEvent, RoomView, Said, Subject } from "../../gateway/room-events.ts";
 import type { ArchiveEntry } from "../../gateway/room-ports.ts";
 import { NS } from "../ns.ts";
 import { child, type Element, el } from "../stanza.ts";
@@ -66,13 +66,13 @@ function entryStanzas(
   to: string,
   context: WriteContext,
 ): Element[] {
-  const { people = [], history = [], subject = { text: "" } } = view.entry ?? {};
+  const { people, subject } = event;
   // Section 15.6.2: 100 everybody's address is seen, 210 the nick is another one than asked for.
   const codes = event.asked === event.person.nick ? [100] : [100, 210];
   return [
     ...people.map((person) => herePresence(context, to, person)),
     herePresence(context, to, event.person, codes),
-    ...history.map((entry) => historyStanza(entry, to, context)),
+    ...(view.history ?? []).map((entry) => historyStanza(entry, to, context)),
     subjectStanza(context, to, item.row.key, subject),
   ];
 }
@@ -145,12 +145,7 @@ function bodyOf({ body, nick }: Said): Said["body"] {
   return body.kind === "message" ? { ...body, message: { ...body.message, from: nick } } : body;
 }
 
-function subjectStanza(
-  { jid }: RoomContext,
-  to: string,
-  id: string,
-  { text, by, at }: { readonly text: string; readonly by?: string; readonly at?: number },
-): Element {
+function subjectStanza({ jid }: RoomContext, to: string, id: string, { text, by, at }: Subject): Element {
   return el(
     "message",
     { type: "groupchat", from: by === undefined ? jid : `${jid}/${by}`, to, id },

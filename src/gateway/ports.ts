@@ -1,6 +1,8 @@
 // What the core needs from the outside. src/store implements Store, src/xmpp implements XmppOutput, main.ts wires them.
 import type {
   Condition,
+  FileContent,
+  FileRange,
   IncomingAttachment,
   IncomingMessage,
   Json,
@@ -302,9 +304,23 @@ export interface RecordStore {
   of(owner: RecordOwner): Records;
 }
 
+/** What an attachment of a message can be read with. */
+export interface FileRecord {
+  readonly account: AccountId;
+  readonly name: string;
+  readonly source: Json;
+}
+
+/** Written by `LaneStore` together with the rows of the messages, for their first `linkedFiles` attachments. */
+export interface FileStore {
+  /** Undefined when there is none, it has expired, or its account was removed. */
+  get(key: string, position: number): Promise<FileRecord | undefined>;
+}
+
 export interface Store {
   readonly reactions: ReactionStore;
   readonly records: RecordStore;
+  readonly files: FileStore;
   readonly accounts: AccountStore;
   readonly contacts: ContactStore;
   readonly lanes: LaneStore;
@@ -382,6 +398,34 @@ export interface OutputEvents {
   refused(bridge: string, key: string, reason: string): void;
   /** The server wrote a contact into the user's roster, subscribed both ways: nobody will ask for their presence. */
   subscribed(bridge: string, user: string, contact: RemoteId): Promise<void>;
+}
+
+// --- towards the web ----------------------------------------------------------------------------------------------
+
+/** A message may name more files than this; only the first ones get a link. */
+export const linkedFiles = 32;
+
+/** Links to the files of messages. Implemented in src/web, used by src/xmpp. */
+export interface FileLinks {
+  /**
+   * The link to attachment `position` (from 0) of a message, which must have a `source`; undefined behind
+   * `linkedFiles`. A row that is written again gets the same link.
+   */
+  link(row: Pick<IncomingRow, "key" | "createdAt">, position: number, name: string): string | undefined;
+}
+
+/** How src/web reads files. Implemented in files.ts. */
+export interface FileReader {
+  /**
+   * Undefined: there is no such file (any more). Throws BridgeError: `retry` while the network cannot be reached,
+   * `reject` when it does not have the file.
+   */
+  open(
+    key: string,
+    position: number,
+    range: FileRange | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly name: string; readonly content: FileContent } | undefined>;
 }
 
 // --- helpers ------------------------------------------------------------------------------------------------------

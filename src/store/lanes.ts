@@ -13,6 +13,7 @@ import type {
   Settlement,
 } from "../gateway/ports.ts";
 import { reactionWrites } from "./reactions.ts";
+import { fileWrites } from "./files.ts";
 import { recordWrites } from "./records.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { type Args, param, statement } from "./statement.ts";
@@ -35,6 +36,7 @@ export function laneStore(context: StoreContext): LaneStore {
   const q = queries(context);
   const reactions = reactionWrites(context);
   const writeRecords = recordWrites(context);
+  const files = fileWrites(context);
   // This process is the only writer, so it numbers the rows itself: the order within a group commit is then ours.
   let lastId = q.lastId.get()?.id ?? 0;
   // Rows are shown to the lanes by `announce` alone: a page that held them earlier would hand them over twice.
@@ -60,6 +62,7 @@ export function laneStore(context: StoreContext): LaneStore {
       body: JSON.stringify(row.body),
       now,
     });
+    files.keep(row, now);
     return { ...row, id, createdAt: now, notBefore: 0, attempts: 0, state: "queued" };
   };
 
@@ -177,7 +180,9 @@ export function laneStore(context: StoreContext): LaneStore {
     raw: async (row) => q.raw.get({ id: row })?.raw,
     rawOf: async (account, peer, xmppId) => q.rawOf.get({ account, peer, xmppId })?.raw,
     prune: (before) =>
-      commits.run(() => q.pruneRows.run({ before }) + q.pruneRaw.run({ before }) + q.pruneMarks.run({ before })),
+      commits.run(
+        () => q.pruneRows.run({ before }) + q.pruneRaw.run({ before }) + q.pruneMarks.run({ before }) + files.prune(),
+      ),
   };
 }
 

@@ -7,6 +7,7 @@ import { Migrator } from "kysely/migration";
 import { type Clock, type Store, StoreError } from "../gateway/ports.ts";
 import { accountStore, keyFits } from "./accounts.ts";
 import { contactStore } from "./contacts.ts";
+import { fileStore } from "./files.ts";
 import { type CommitPoint, GroupCommit } from "./group-commit.ts";
 import { laneStore } from "./lanes.ts";
 import { messageStore } from "./messages.ts";
@@ -27,6 +28,8 @@ export interface StoreContext {
   readonly vault: Vault;
   /** Throws StoreError `full` when nothing new may be taken. */
   readonly admit: () => void;
+  /** Milliseconds that files of messages are kept readable; undefined: not at all. */
+  readonly fileLifetime: number | undefined;
 }
 
 export interface SqliteOptions {
@@ -40,6 +43,8 @@ export interface SqliteOptions {
   readonly onBroken?: (error: StoreError) => void;
   /** False while there is too little disk for anything new. */
   readonly writable?: () => boolean;
+  /** Milliseconds that a link to a file of a message works. Left out: nothing is kept for links. */
+  readonly fileLifetime?: number | undefined;
 }
 
 /** Opens or makes the database. Throws StoreError `busy` with a sentence when another process has it open. */
@@ -72,6 +77,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       }),
       clock: options.clock,
       vault: options.vault,
+      fileLifetime: options.fileLifetime,
       admit() {
         if (options.writable?.() === false)
           throw new StoreError("full", "the disk that holds the database is almost full");
@@ -84,6 +90,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       messages: messageStore(context),
       reactions: reactionStore(context),
       records: recordStore(context),
+      files: fileStore(context),
       async close() {
         await context.commits.drain();
         wal?.close();

@@ -7,6 +7,7 @@ import { NS } from "../ns.ts";
 import type { Feature, Request } from "../router.ts";
 import { attr, child, children, type Element, textOf } from "../stanza.ts";
 import { readError, StanzaError } from "../stanza-error.ts";
+import { withoutFallback } from "./fallback.ts";
 
 export interface MessageInOptions {
   readonly bridge: string;
@@ -103,7 +104,7 @@ export function decode(stanza: Element, from: string): OutgoingBody | undefined 
   const target = replace ?? reply;
   return {
     ...of(replace ? "edit" : "message", target && attr(target, "id")),
-    text: withoutFallback(text, stanza),
+    text: withoutQuote(text, stanza),
     receipt: child(stanza, "request", NS.receipts) !== undefined,
     ...(subject ? { subject } : {}),
     ...(thread ? { thread } : {}),
@@ -142,18 +143,9 @@ const encryptions = new Set([
 const isEncrypted = (stanza: Element) => children(stanza).some((node) => encryptions.has(node.getNS() ?? ""));
 
 /** XEP-0461 section 3.2: the quote that stands in the body for clients without replies is not a part of the answer. */
-function withoutFallback(text: string, stanza: Element): string {
-  for (const mark of children(stanza, "fallback", NS.fallback)) {
-    if (attr(mark, "for") !== NS.reply) continue;
-    const range = child(mark, "body");
-    const start = Number(range && attr(range, "start"));
-    const end = Number(range && attr(range, "end"));
-    const points = [...text];
-    if (!(start >= 0 && end > start && end <= points.length)) continue;
-    const rest = [...points.slice(0, start), ...points.slice(end)].join("");
-    if (rest.trim()) return rest;
-  }
-  return text;
+function withoutQuote(text: string, stanza: Element): string {
+  const rest = withoutFallback(text, stanza, NS.reply);
+  return rest.trim() ? rest : text;
 }
 
 /** Longer subjects are cut, not refused: RFC 5322 lines end at 998. */

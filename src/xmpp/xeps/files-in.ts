@@ -1,5 +1,5 @@
-// A file that a user shares: a link that their client got from an upload (XEP-0363). XEP-0447 (Stateless file sharing) with
-// 0446 (File metadata), or XEP-0066 (Out of Band Data) where the URL is the whole body.
+// A file that a user shares: the link that their client got for an upload. XEP-0447 (Stateless file sharing) with 0446
+// (File metadata), or XEP-0066 (Out of Band Data) where the URL is the whole body.
 import type { OutgoingFile } from "#bridge";
 import { NS } from "../ns.ts";
 import { attr, child, children, type Element, textOf } from "../stanza.ts";

@@ -53,7 +53,8 @@ export function createMedia({ links, files, clock }: MediaOptions): MediaHandler
     } catch (error) {
       end();
       if (error instanceof BridgeError) return error.kind === "reject" ? undefined : busy(pause);
-      if (stop.signal.aborted) return busy(pause);
+      // Too late, or nobody there any more to be told.
+      if (stop.signal.aborted || request.signal.aborted) return busy(pause);
       throw error;
     }
   };
@@ -63,7 +64,8 @@ export function createMedia({ links, files, clock }: MediaOptions): MediaHandler
     const { headers, method } = request;
     const range = headers.has("if-range") ? undefined : readRange(headers.get("range") ?? undefined);
     const isHead = method === "HEAD";
-    const opened = await files.open(file.key, file.position, isHead ? { start: 0, end: 0 } : range, signal);
+    const work = files.open(file.key, file.position, isHead ? { start: 0, end: 0 } : range, signal);
+    const opened = await unlessAborted(work, signal, (late) => void late?.content.body.cancel().catch(() => {}));
     if (opened === undefined) return undefined;
     const { content, name } = opened;
     const answer = answerFor(content, name, isHead ? undefined : range);
@@ -72,6 +74,18 @@ export function createMedia({ links, files, clock }: MediaOptions): MediaHandler
     content.body.cancel().catch(() => {});
     return answer;
   }
+}
+
+/** The result, or a rejection at once when the signal says so: then `discard` gets what comes all the same. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal, discard: (late: T) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      reject(signal.reason);
+      work.then(discard, () => {});
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
 }
 
 interface Answer {

@@ -1,6 +1,8 @@
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { BridgeError } from "#bridge";
+import { systemClock } from "../../src/clock.ts";
+import { createGuardedFetch } from "../../src/net/guarded-fetch.ts";
 import { certificate, fetchWith, startServer } from "./web-server.ts";
 
 const allow = ["host.test"];
@@ -169,6 +171,13 @@ describe("the guarded fetch", () => {
     const fetch = fetchWith({ allow });
     await expect(fetch(at(port, "/hop"), { timeout: 120 })).rejects.toThrow("did not answer within 120 ms");
     await expect(fetch(at(port, "/"), { timeout: Number.POSITIVE_INFINITY })).resolves.toMatchObject({ status: 200 });
+  });
+
+  test("finds the operator's own hosts as the machine does, /etc/hosts included", async () => {
+    const { port } = await startServer((_, response) => response.end("own"));
+    const net = createGuardedFetch({ allow: ["localhost"], timers: systemClock });
+    expect(await (await net.fetch(`http://localhost:${port}/`)).text()).toBe("own");
+    net.close();
   });
 
   test("refuses in words that a user can read", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { BridgeError, type FileRange } from "#bridge";
+import { BridgeError, type FileContent, type FileRange } from "#bridge";
 import { bytes, missing, startWebServer, textFile } from "./web-setup.ts";
 
 describe("a link to a file", () => {
@@ -110,6 +110,38 @@ describe("a link to a file", () => {
       },
     });
     expect((await get(await share())).status).toBe(503);
+  });
+
+  test("does not wait for a bridge that neither answers nor heeds the signal, once its reader is gone", async () => {
+    let opened = () => {};
+    const asked = new Promise<void>((resolve) => {
+      opened = resolve;
+    });
+    let answer = (_: FileContent) => {};
+    const { share, port, get, log } = await startWebServer({
+      files: {
+        open() {
+          opened();
+          return new Promise((resolve) => {
+            answer = resolve;
+          });
+        },
+      },
+    });
+    const path = await share();
+    const abort = new AbortController();
+    const gone = fetch(`http://127.0.0.1:${port}${path}`, { signal: abort.signal });
+    await asked;
+    abort.abort();
+    await expect(gone).rejects.toThrow();
+    const cancelled = new Promise<void>((resolve) => {
+      const body = new ReadableStream<Uint8Array>({ cancel: () => resolve() });
+      // The reader's going away takes a moment to be seen.
+      setTimeout(() => answer({ type: "image/png", body }), 50);
+    });
+    await cancelled;
+    expect((await get("/none")).status).toBe(404);
+    expect(log.lines).toEqual([]);
   });
 
   test("is not found when the network does not have the file any more", async () => {

@@ -45,7 +45,8 @@ function ensureDependencies() {
     const lenient = npm(["install", "--no-save"]);
     installed = lenient.status === 0;
     if (!installed) process.stderr.write(lenient.stderr);
-  } else {
+  } else if (!installed) {
+    // Of a success npm only tells that its own Node is older than ours: the dependencies bring theirs.
     process.stderr.write(clean.stderr);
   }
   if (!installed || !existsSync(node24())) {

@@ -77,9 +77,8 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
     faults,
     permissions: permissionsOf(config),
     limits: limitsOf(config),
-    // TODO(issue 3): the guarded fetch and the HTTP server.
-    fetch: () => Promise.reject(new TypeError("there is no HTTP client yet")),
-    mount: () => undefined,
+    fetch: net.fetch,
+    mount: (bridge, handler) => web?.mount(bridge, handler),
   });
   const components = config.bridges.map((entry) => {
     const bridge = bridges[entry.name];
@@ -99,7 +98,7 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
       maxStanza: config.limits.stanzaSize,
       ...(parts.link === undefined ? {} : { limits: parts.link }),
     });
-    gateway.attach(bridge, entry.options, component.output);
+    gateway.bridges.attach(bridge, entry.options, component.output);
     return component;
   });
   await web?.start({

@@ -37,6 +37,7 @@ export function createEmailBridge(deps: EmailDeps = {}): EmailBridge {
     threads: true,
     options: emailOptions,
     contacts,
+    accountMode: (options) => options.accounts.enabled,
     async *login(context) {
       const { login } = await import("./login.ts");
       const policy = createHostPolicy(context.options.accounts, resolver);

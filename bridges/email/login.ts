@@ -30,9 +30,6 @@ export async function* login(
   context: LoginContext<EmailOptions>,
   deps: LoginDeps,
 ): Dialogue<SignedIn<EmailCredentials>> {
-  if (!context.options.accounts.enabled) {
-    throw new BridgeError("reject", "Mail accounts of your own cannot be used here.", { condition: "not-allowed" });
-  }
   let address = "";
   let error: string | undefined;
   for (let tries = 0; tries < mostTries; tries++) {

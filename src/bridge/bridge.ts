@@ -191,6 +191,8 @@ export interface Bridge<Options = unknown, Credentials extends Json = Json, V ex
    * to end the dialogue. Absent: this bridge has no account mode.
    */
   login?(context: LoginContext<Options>): AsyncGenerator<Prompt, SignedIn<Credentials>, Answers>;
+  /** Account mode: whether these options allow it. Left out: always. Where they do not, nobody is offered `login`. */
+  accountMode?(options: Options): boolean;
   /** Account mode: start the session of one account. Resolves when it runs, not when it is online. */
   connect(account: Account<Options, Credentials>, host: Host): Promise<Session<V>>;
   /** Domain mode: undefined when the options do not ask for it. */

@@ -27,6 +27,9 @@ export interface CommandPowers {
 
 export interface CommandContext {
   readonly bridge: AnyBridge;
+  /** Users may sign in with an account of their own. */
+  readonly accountMode: boolean;
+  /** This user has an address without signing in. */
   readonly domainMode: boolean;
   readonly user: string;
   readonly powers: CommandPowers;
@@ -71,7 +74,9 @@ async function* accounts(context: CommandContext): Dialogue {
       `${account.self}: ${context.powers.stateOf(account)}${waiting > 0 ? `, ${waiting} ${waiting === 1 ? "conversation waits" : "conversations wait"} to be sent` : ""}`,
     );
   }
-  return lines.length > 0 ? lines.join("\n") : 'You have no account here. Send "login" to sign in.';
+  if (lines.length > 0) return lines.join("\n");
+  if (context.accountMode) return 'You have no account here. Send "login" to sign in.';
+  return `You have no account here.${context.domainMode ? ' Send "join" to get your address.' : ""}`;
 }
 
 async function* join(context: CommandContext): Dialogue {
@@ -151,7 +156,7 @@ export function available(context: CommandContext): readonly Command[] {
   const registered = context.powers.accounts(context.bridge.name, context.user).length > 0;
   return table.filter((command) => {
     if (command.word === "join") return context.domainMode;
-    if (command.needs === "sign-in") return context.bridge.login !== undefined;
+    if (command.needs === "sign-in") return context.accountMode;
     return command.needs === "nothing" || registered || context.domainMode;
   });
 }

@@ -11,6 +11,7 @@ import {
   type Origin,
   peerKey,
   type ReactionRecord,
+  type Store,
 } from "./ports.ts";
 
 /** What is known from before. */
@@ -18,6 +19,11 @@ export interface DeliveryLookups {
   message(account: AccountId, id: RemoteId): Promise<MessageRecord | undefined>;
   reaction(account: AccountId, id: RemoteId): Promise<ReactionRecord | undefined>;
 }
+
+export const lookupsIn = ({ messages, reactions }: Pick<Store, "messages" | "reactions">): DeliveryLookups => ({
+  message: (account, id) => messages.byRemoteId(account, [id]),
+  reaction: (account, id) => reactions.byRemoteId(account, id),
+});
 
 /** Longer ids are not ids: nobody may fill the index with them. */
 const longestId = 1_000;

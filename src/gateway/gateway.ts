@@ -1,68 +1,29 @@
-// The core, put together: what the edge calls, what bridges report, and the workers between them.
-import type {
-  AnyBridge,
-  GuardedFetch,
-  Hint,
-  HttpHandler,
-  Incoming,
-  IncomingOriginal,
-  Json,
-  Logger,
-  RecordChanges,
-  RemoteId,
-  Service,
-  SessionState,
-} from "#bridge";
+// The core, put together: what the edge calls, and what works behind it.
+import type { GuardedFetch, HttpHandler, Logger, RemoteId } from "#bridge";
 import { Accounts } from "./accounts.ts";
+import { Bridges } from "./bridges.ts";
 import { Chat } from "./chat.ts";
 import type { CommandContext, CommandPowers } from "./commands.ts";
-import { Contacts } from "./contacts.ts";
-import { deliveries, type DeliveryLookups } from "./deliveries.ts";
+import { lookupsIn } from "./deliveries.ts";
 import { Dialogs } from "./dialogs.ts";
 import { GatewayError } from "./errors.ts";
 import type { Faults } from "./faults.ts";
 import { keepHouse } from "./housekeeping.ts";
-import { IncomingWorker } from "./incoming.ts";
 import { IntakeWorker } from "./intake.ts";
-import { newKey } from "./keys.ts";
 import { type Lane, Lanes } from "./lanes.ts";
+import type { GatewayLimits } from "./limits.ts";
+import { linkEvents } from "./link-events.ts";
+import { Notices } from "./notices.ts";
 import { OutgoingWorker } from "./outgoing.ts";
 import type { Permissions } from "./permissions.ts";
-import {
-  type AccountRecord,
-  type Clock,
-  type Delivery,
-  gatewayPeer,
-  type IncomingRow,
-  type OutgoingBody,
-  type OutputEvents,
-  type Store,
-  type XmppOutput,
-} from "./ports.ts";
+import type { Clock, OutgoingBody, OutputEvents, Store } from "./ports.ts";
 import { createPowers } from "./powers.ts";
 import { PresenceBook } from "./presence.ts";
+import { Registrations } from "./registrations.ts";
+import { Reports } from "./reports.ts";
 import { Sessions } from "./sessions.ts";
 import { Submissions } from "./submissions.ts";
-
-/** Named, documented and defaulted in the configuration. */
-export interface GatewayLimits {
-  readonly messagesPerMinute: number;
-  readonly burst: number;
-  readonly newContactsPerHour: number;
-  readonly contactsPerAccount: number;
-  readonly accountsPerUser: number;
-  /** Sign-in attempts of a user in 15 minutes (security.md H13). */
-  readonly loginAttempts: number;
-  readonly dialogsPerUser: number;
-  /** Characters of one outgoing message. */
-  readonly textLength: number;
-  /** Rows in memory. */
-  readonly loadedRows: number;
-  /** Milliseconds. */
-  readonly queueExpiry: number;
-  readonly sendsPerAccount: number;
-  readonly startsPerSecond: number;
-}
+import { UserHints } from "./user-hints.ts";
 
 export interface GatewayOptions {
   readonly store: Store;
@@ -77,27 +38,20 @@ export interface GatewayOptions {
   readonly mount: (bridge: string, handler: HttpHandler) => URL | undefined;
 }
 
-interface Attached {
-  readonly bridge: AnyBridge;
-  readonly options: unknown;
-  readonly output: XmppOutput;
-  readonly contacts: Contacts;
-  readonly incoming: IncomingWorker;
-  service: Service | undefined;
-}
-
-export class Gateway implements OutputEvents {
+export class Gateway {
   readonly #o: GatewayOptions;
-  readonly #bridges = new Map<string, Attached>();
+  readonly #reports: Reports;
   readonly #submissions: Submissions;
-  readonly #lookups: DeliveryLookups;
   readonly #intake: IntakeWorker;
   readonly #outgoing: OutgoingWorker;
+  readonly bridges: Bridges;
   readonly lanes: Lanes;
   readonly accounts: Accounts;
   readonly sessions: Sessions;
+  readonly registrations: Registrations;
   readonly dialogs: Dialogs;
   readonly presence: PresenceBook;
+  readonly hints: UserHints;
   readonly chat: Chat;
   readonly powers: CommandPowers;
   #endHousekeeping = () => {};
@@ -106,41 +60,58 @@ export class Gateway implements OutputEvents {
   constructor(options: GatewayOptions) {
     this.#o = options;
     const { store, clock, log, limits, faults } = options;
-    this.#submissions = new Submissions({
-      ...limits,
-      store: store.lanes,
-      clock,
-      faults,
-      bridge: (name) => this.#attached(name),
-      accountFor: (bridge, user, contact) => this.accountFor(bridge, user, contact),
-    });
-    this.accounts = new Accounts({
-      store: store.accounts,
-      contacts: store.contacts,
-      mostPerUser: limits.accountsPerUser,
-      domainAddress: (bridge, user) => this.#bridges.get(bridge)?.service?.addressOf(user),
-    });
-    this.lanes = new Lanes({
+    const lookups = lookupsIn(store);
+    const lanes = new Lanes({
       store: store.lanes,
       clock,
       log,
       maxLoaded: limits.loadedRows,
       onReady: (lane) => this.#dispatch(lane),
     });
-    store.lanes.onRows((rows) => this.lanes.add(rows));
-    this.#lookups = {
-      message: (account, id) => store.messages.byRemoteId(account, [id]),
-      reaction: (account, id) => store.reactions.byRemoteId(account, id),
-    };
-    const lanes = this.lanes;
-    this.#intake = new IntakeWorker({
+    store.lanes.onRows((rows) => lanes.add(rows));
+    const accounts = new Accounts({
+      store: store.accounts,
+      contacts: store.contacts,
+      mostPerUser: limits.accountsPerUser,
+      domainAddress: (bridge, user) => bridges.find(bridge)?.service?.addressOf(user),
+    });
+    const bridges = new Bridges({
+      store,
       lanes,
-      store: store.lanes,
-      lookups: this.#lookups,
       clock,
       log,
       faults,
-      open: (account, original) => this.#open(account, original),
+      limits,
+      account: (id) => accounts.get(id),
+    });
+    const sessions = new Sessions({
+      store: store.accounts,
+      clock,
+      log,
+      startsPerSecond: limits.startsPerSecond,
+      bridge: (name) => bridges.find(name),
+      deliver: (account, events, cursor, records) => this.#reports.deliver(account.id, events, cursor, records),
+      records: (account) => store.records.of(account),
+      fetch: options.fetch,
+      hint: (account, hint) => this.#reports.hint(account, hint),
+      onState: (account, state, detail) => this.#reports.sessionState(account, state, detail),
+    });
+    const presence = new PresenceBook({
+      clock,
+      log,
+      output: (bridge) => bridges.find(bridge)?.output,
+      contacts: (bridge) => bridges.find(bridge)?.contacts,
+      stateOf: (account) => sessions.stateOf(account),
+    });
+    const registrations = new Registrations({ accounts, sessions, lanes, presence, bridges });
+    const notices = new Notices({ store: store.lanes, clock, accounts, bridges });
+    this.#submissions = new Submissions({
+      ...limits,
+      store: store.lanes,
+      clock,
+      faults,
+      bridge: (name) => bridges.get(name),
+      accountFor: (bridge, user, contact) => registrations.accountFor(bridge, user, contact),
     });
     this.#outgoing = new OutgoingWorker({
       lanes,
@@ -153,91 +124,70 @@ export class Gateway implements OutputEvents {
       expiry: limits.queueExpiry,
       perAccount: limits.sendsPerAccount,
       accounts: {
-        sessionOf: (account) => this.sessions.sessionOf(account),
-        wantsThreads: (account) => this.#bridgeOf(account)?.bridge.threads === true,
-        loginRequired: (account, detail) => this.sessions.loginRequired(account, detail),
+        sessionOf: (account) => sessions.sessionOf(account),
+        wantsThreads: (account) => bridges.ofAccount(account)?.bridge.threads === true,
+        loginRequired: (account, detail) => sessions.loginRequired(account, detail),
       },
     });
-    this.sessions = new Sessions({
-      store: store.accounts,
+    this.#intake = new IntakeWorker({
+      lanes,
+      store: store.lanes,
+      lookups,
       clock,
       log,
-      startsPerSecond: limits.startsPerSecond,
-      bridge: (name) => this.#bridges.get(name),
-      deliver: (account, events, cursor, records) => this.#deliver(account, events, cursor, records),
-      records: (account) => store.records.of(account),
-      fetch: options.fetch,
-      hint: (account, hint) => this.#hint(account, hint),
-      onState: (account, state, detail) => this.#onState(account, state, detail),
+      faults,
+      open: (account, original) => bridges.open(account, original),
     });
+    this.#reports = new Reports({
+      store: store.lanes,
+      lookups,
+      presence,
+      log,
+      faults,
+      say: (account, text) => notices.toAccount(account, text),
+      typing(account, { peer, from, active }) {
+        if (peer.kind === "contact") bridges.find(account.bridge)?.output.typing(account.user, from, active);
+      },
+      resume: (account) => this.#outgoing.resume(account),
+    });
+    this.bridges = bridges;
+    this.lanes = lanes;
+    this.accounts = accounts;
+    this.sessions = sessions;
+    this.presence = presence;
+    this.registrations = registrations;
+    this.hints = new UserHints({ accounts, sessions, log });
     this.dialogs = new Dialogs(clock, limits.dialogsPerUser);
-    this.presence = new PresenceBook({
-      clock,
-      log,
-      output: (bridge) => this.#bridges.get(bridge)?.output,
-      contacts: (bridge) => this.#bridges.get(bridge)?.contacts,
-      stateOf: (account) => this.sessions.stateOf(account),
-    });
     this.powers = createPowers(this, { store, clock, log, loginAttempts: limits.loginAttempts, fetch: options.fetch });
     this.chat = new Chat({
       dialogs: this.dialogs,
       context: (bridge, user) => this.context(bridge, user),
-      say: (bridge, user, text) => this.#say(bridge, user, text),
+      say: (bridge, user, text) => notices.toUser(bridge, user, text),
     });
   }
 
-  /** Before `start`: a bridge and the component it speaks through. */
-  attach(bridge: AnyBridge, options: unknown, output: XmppOutput): void {
-    const { store, clock, log, limits, faults } = this.#o;
-    const contacts = new Contacts({
-      store: store.contacts,
-      output,
-      clock,
-      log,
-      mostPerAccount: limits.contactsPerAccount,
-      newPerHour: limits.newContactsPerHour,
-    });
-    const incoming = new IncomingWorker({
-      bridge: bridge.name,
-      lanes: this.lanes,
-      store: store.lanes,
-      messages: store.messages,
-      reactions: store.reactions,
-      contacts,
-      output,
-      clock,
-      log,
-      faults,
-      userOf: (account) => this.accounts.get(account)?.user,
-    });
-    this.#bridges.set(bridge.name, { bridge, options, output, contacts, incoming, service: undefined });
+  /** What the component of a bridge calls when something happens to its link. */
+  linkEvents(bridge: string): OutputEvents {
+    return linkEvents(bridge, this);
   }
 
   async start(): Promise<void> {
+    const { store, clock, log } = this.#o;
     const records = await this.accounts.load();
-    for (const attached of this.#bridges.values()) {
-      const { bridge, options } = attached;
-      attached.service = await bridge.serve?.({
-        options,
-        log: this.#o.log,
-        signal: new AbortController().signal,
-        findAccount: async (self) => this.accounts.bySelf(bridge.name, self),
-        deliver: async (id, events) => {
-          const account = this.accounts.get(id);
-          if (account === undefined) throw new GatewayError("item-not-found", "no such account");
-          await this.#deliver(account, events);
-        },
-        enrol: (user) => this.enrol(bridge.name, user),
-        deliverAll: (parcels, changes) => this.#deliverAll(bridge.name, parcels, changes),
-        records: this.#o.store.records.of({ bridge: bridge.name }),
-        fetch: this.#o.fetch,
-        mount: (handler) => this.#o.mount(bridge.name, handler),
-      });
-    }
+    await this.bridges.serve({
+      findAccount: (bridge, self) => this.accounts.bySelf(bridge, self),
+      deliver: async (account, events) => {
+        if (this.accounts.get(account) === undefined) throw new GatewayError("item-not-found", "no such account");
+        await this.#reports.deliver(account, events);
+      },
+      enrol: (bridge, user) => this.registrations.enrol(bridge, user),
+      deliverAll: (bridge, parcels, records) => this.#reports.deliverAll(bridge, parcels, records),
+      fetch: this.#o.fetch,
+      mount: this.#o.mount,
+    });
     this.sessions.startAll(records);
     await this.lanes.start();
-    const { store, clock, log } = this.#o;
-    this.#endHousekeeping = keepHouse({ store: store.lanes, clock, log, expire: () => this.#outgoing.expire() });
+    this.#endHousekeeping = keepHouse({ store, clock, log, expire: () => this.#outgoing.expire() });
   }
 
   /** Finishes what is under way; everything else waits in the lanes for the next start. */
@@ -246,53 +196,29 @@ export class Gateway implements OutputEvents {
     this.#endHousekeeping();
     this.dialogs.close();
     this.presence.stop();
-    for (const { service } of this.#bridges.values()) await service?.close();
+    await this.bridges.endServices();
     await this.#outgoing.stop();
     await this.#intake.stop();
     await this.sessions.stop();
     this.lanes.stop();
-    for (const { bridge, incoming } of this.#bridges.values()) {
-      incoming.stop();
-      await bridge.close?.();
-    }
+    await this.bridges.close();
   }
 
   // --- from the edge ----------------------------------------------------------------------------------------------
 
-  /** Throws GatewayError unless this user may use this bridge. Asked for every stanza. */
-  permit(bridge: string, user: string): void {
-    if (!this.#o.permissions.mayUse(bridge, user))
-      throw new GatewayError("not-allowed", "This gateway is not open to you.");
-  }
-
+  /** Asked for every stanza. */
   mayUse(bridge: string, user: string): boolean {
     return this.#o.permissions.mayUse(bridge, user);
   }
 
-  /** A user's message (or edit, retraction, read marker) to a contact. Resolves once it is on disk. */
+  /** A user's message (or edit, retraction, read marker) to a contact. Resolves once it is on disk. Throws GatewayError. */
   async submit(bridge: string, user: string, contact: RemoteId, body: OutgoingBody): Promise<void> {
-    this.permit(bridge, user);
+    if (!this.mayUse(bridge, user)) throw new GatewayError("not-allowed", "This gateway is not open to you.");
     if (this.#stopping)
       throw new GatewayError("service-unavailable", "The gateway is restarting; try again in a moment.", {
         wait: true,
       });
     await this.#submissions.submit(bridge, user, contact, body);
-  }
-
-  /** Fleeting: lost where there is no session or no such thing on the network. */
-  typing(bridge: string, user: string, contact: RemoteId, active: boolean): void {
-    this.#fleeting(bridge, async () => {
-      const account = await this.accounts.forContact(bridge, user, contact);
-      const session = account && this.sessions.sessionOf(account.id);
-      await session?.setTyping?.({ kind: "contact", id: contact }, active);
-    });
-  }
-
-  /** As `typing`: the user's own presence, to all of their networks behind this bridge. */
-  userPresence(bridge: string, user: string, show: "online" | "away" | "offline", status: string | undefined): void {
-    for (const account of this.accounts.of(bridge, user)) {
-      this.#fleeting(bridge, async () => this.sessions.sessionOf(account.id)?.setPresence?.(show, status));
-    }
   }
 
   /** A line that a user writes to the gateway itself. Throws GatewayError when they come too fast. */
@@ -301,148 +227,10 @@ export class Gateway implements OutputEvents {
     await this.chat.hear(bridge, user, text);
   }
 
-  /** The account a user's conversation with a contact belongs to; made if domain mode gives one. Throws GatewayError. */
-  async accountFor(bridge: string, user: string, contact: RemoteId): Promise<AccountRecord> {
-    const account = (await this.accounts.forContact(bridge, user, contact)) ?? (await this.enrol(bridge, user));
-    if (account) return account;
-    throw new GatewayError("registration-required", 'Sign in first: send "login" to the gateway.');
-  }
-
-  async enrol(bridge: string, user: string): Promise<AccountRecord | undefined> {
-    const account = await this.accounts.enrol(bridge, user);
-    if (account) this.sessions.start(account);
-    return account;
-  }
-
-  /** A user who just registered is asked to add the gateway itself. */
-  async invite(bridge: string, user: string): Promise<void> {
-    await this.outputOf(bridge).introduce(user, undefined, undefined);
-  }
-
-  async signOut(account: AccountRecord): Promise<void> {
-    await this.sessions.end(account.id);
-    await this.presence.farewell(account);
-    this.lanes.drop(account.id);
-    await this.accounts.remove(account);
-  }
-
-  outputOf(bridge: string): XmppOutput {
-    return this.#attached(bridge).output;
-  }
-
-  /** The bridge and its options. Throws GatewayError when it is not configured. */
-  bridgeOf(bridge: string): { readonly bridge: AnyBridge; readonly options: unknown } {
-    return this.#attached(bridge);
-  }
-
-  contactsOf(bridge: string): Contacts {
-    return this.#attached(bridge).contacts;
-  }
-
   context(bridge: string, user: string): CommandContext {
-    const { bridge: adapter, service } = this.#attached(bridge);
-    return { bridge: adapter, domainMode: service?.addressOf(user) !== undefined, user, powers: this.powers };
-  }
-
-  // --- from the links ---------------------------------------------------------------------------------------------
-
-  up(bridge: string): void {
-    this.#bridges.get(bridge)?.incoming.pump();
-    this.presence.announce(bridge, this.accounts.all(bridge));
-  }
-
-  down(bridge: string): void {
-    this.presence.forget(bridge);
-  }
-
-  room(bridge: string): void {
-    this.#bridges.get(bridge)?.incoming.pump();
-  }
-
-  taken(bridge: string, rows: readonly IncomingRow[]): void {
-    this.#bridges.get(bridge)?.incoming.taken(rows);
-  }
-
-  lost(bridge: string, rows: readonly IncomingRow[]): void {
-    this.#bridges.get(bridge)?.incoming.lost(rows);
-  }
-
-  refused(bridge: string, key: string, reason: string): void {
-    this.#bridges.get(bridge)?.incoming.refused(key, reason);
-  }
-
-  async subscribed(bridge: string, user: string, contact: RemoteId): Promise<void> {
-    const account = await this.accountFor(bridge, user, contact);
-    const { name } = await this.contactsOf(bridge).subscribe(account.id, user, contact);
-    this.outputOf(bridge).presence(user, contact, this.presence.of(account, contact, name));
-  }
-
-  // --- from the bridges -------------------------------------------------------------------------------------------
-
-  async #deliver(
-    account: AccountRecord,
-    events: readonly Incoming[],
-    cursor?: Json,
-    records?: RecordChanges,
-  ): Promise<void> {
-    this.#o.faults.at("incoming:offered");
-    const list = await deliveries(account.id, events, this.#lookups);
-    await this.#o.store.lanes.deliver(account.id, list, {
-      ...(cursor === undefined ? {} : { cursor }),
-      ...(records === undefined ? {} : { records }),
-    });
-    this.#o.faults.at("incoming:committed");
-  }
-
-  async #deliverAll(
-    bridge: string,
-    parcels: readonly { readonly account: number; readonly events: readonly Incoming[] }[],
-    records: RecordChanges = new Map(),
-  ): Promise<void> {
-    this.#o.faults.at("incoming:offered");
-    const list: { account: number; deliveries: Delivery[] }[] = [];
-    for (const { account, events } of parcels)
-      list.push({ account, deliveries: await deliveries(account, events, this.#lookups) });
-    await this.#o.store.lanes.deliverAll(list, { bridge }, records);
-    this.#o.faults.at("incoming:committed");
-  }
-
-  #hint(account: AccountRecord, hint: Hint): void {
-    switch (hint.type) {
-      case "presence":
-        this.presence
-          .contactHint(account, hint)
-          .catch((error: unknown) =>
-            this.#o.log.warn({ err: error, account: account.id }, "the presence of a contact was not shown"),
-          );
-        return;
-      case "typing":
-        if (hint.peer.kind === "contact") this.outputOf(account.bridge).typing(account.user, hint.from, hint.active);
-        return;
-      default:
-        return hint satisfies never;
-    }
-  }
-
-  #onState(account: AccountRecord, state: SessionState, detail: string | undefined): void {
-    this.#o.log.info({ account: account.id, state }, "session state");
-    if (state === "login-required" && this.presence.stateOf(account.id) !== state) {
-      const why = detail ?? "The network does not accept its credentials any more.";
-      this.#say(
-        account.bridge,
-        account.user,
-        `${account.self} is signed out. ${why} Send "login"; messages wait until then.`,
-        account,
-      ).catch((error: unknown) =>
-        this.#o.log.error({ err: error, account: account.id }, "the user could not be told to sign in"),
-      );
-    }
-    this.presence.sessionState(account, state, detail);
-    this.#outgoing.resume(account.id);
-  }
-
-  #fleeting(bridge: string, work: () => Promise<unknown>): void {
-    work().catch((error: unknown) => this.#o.log.debug({ err: error, bridge }, "a hint was lost"));
+    const { bridge: adapter, accountMode, service } = this.bridges.get(bridge);
+    const domainMode = service?.addressOf(user) !== undefined;
+    return { bridge: adapter, accountMode, domainMode, user, powers: this.powers };
   }
 
   // --- inside -----------------------------------------------------------------------------------------------------
@@ -452,37 +240,11 @@ export class Gateway implements OutputEvents {
       case "outgoing":
         return this.#outgoing.onReady(lane);
       case "incoming":
-        return this.#bridgeOf(lane.head.account)?.incoming.onReady(lane);
+        return this.bridges.ofAccount(lane.head.account)?.incoming.onReady(lane);
       case "intake":
         return this.#intake.onReady(lane);
       default:
         return lane.head.direction satisfies never;
     }
-  }
-
-  #open(id: number, original: IncomingOriginal): Promise<readonly Incoming[]> | undefined {
-    const account = this.accounts.get(id);
-    const attached = this.#bridgeOf(id);
-    return account && attached?.bridge.open?.(original, { id, self: account.self, options: attached.options });
-  }
-
-  /** A line from the gateway itself, as durable as any message. Users without an account get it only while the link is up. */
-  async #say(bridge: string, user: string, text: string, account = this.accounts.of(bridge, user)[0]): Promise<void> {
-    if (account === undefined) return this.#attached(bridge).output.tell(user, text);
-    const body = { kind: "notice", text } as const;
-    await this.#o.store.lanes.append([
-      { direction: "incoming", account: account.id, peer: gatewayPeer, key: newKey(this.#o.clock.now()), body },
-    ]);
-  }
-
-  #attached(bridge: string): Attached {
-    const attached = this.#bridges.get(bridge);
-    if (attached === undefined) throw new GatewayError("service-unavailable", `There is no bridge ${bridge} here.`);
-    return attached;
-  }
-
-  #bridgeOf(account: number): Attached | undefined {
-    const record = this.accounts.get(account);
-    return record && this.#bridges.get(record.bridge);
   }
 }

@@ -1,12 +1,20 @@
 import type { Logger } from "#bridge";
-import type { Clock, LaneStore, TimerHandle } from "./ports.ts";
+import type { Clock, Store, TimerHandle } from "./ports.ts";
 
+const day = 86_400_000;
 /** Final rows, raw mail and replay marks are kept this long. */
-const retention = 7 * 86_400_000;
+const rowsKept = 7 * day;
+/**
+ * Records of messages are kept this long. Who answers the season's greetings of last year, or corrects or marks a message
+ * of then, finds it; what comes later is a message of its own, and nothing repeats itself after so long a time.
+ */
+const recordsKept = 400 * day;
 const interval = 10 * 60_000;
+/** Forgotten in one commit: a few milliseconds in which nobody else gets a turn. */
+const batch = 200;
 
 export interface HousekeepingOptions {
-  readonly store: LaneStore;
+  readonly store: Pick<Store, "prune">;
   readonly clock: Clock;
   readonly log: Logger;
   /** Gives waiting messages that are too old back to their senders. */
@@ -19,7 +27,9 @@ export function keepHouse({ store, clock, log, expire }: HousekeepingOptions): (
   let stopped = false;
   const round = async () => {
     await expire();
-    await store.prune(clock.now() - retention);
+    const now = clock.now();
+    const before = { rows: now - rowsKept, records: now - recordsKept };
+    for (let more = true; more && !stopped; ) more = await store.prune(before, batch);
   };
   const run = () => {
     round()

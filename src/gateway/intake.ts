@@ -3,9 +3,9 @@
 import type { Incoming, IncomingOriginal, Logger } from "#bridge";
 import { deliveries, type DeliveryLookups } from "./deliveries.ts";
 import type { Faults } from "./faults.ts";
-import { newKey } from "./keys.ts";
 import type { Lane, Lanes } from "./lanes.ts";
-import { type AccountId, type Clock, gatewayPeer, type IntakeRow, type LaneStore } from "./ports.ts";
+import { notice } from "./notices.ts";
+import type { AccountId, Clock, IntakeRow, LaneStore } from "./ports.ts";
 import { retryDelay } from "./retry.ts";
 import { untilTrue } from "./stubborn.ts";
 
@@ -114,15 +114,7 @@ export class IntakeWorker {
   async #giveUp(row: IntakeRow, error: unknown): Promise<void> {
     const { store, clock, log } = this.#o;
     const text = `A message arrived that could not be opened (${error instanceof Error ? error.message : String(error)}). It is kept for a week; tell your operator the number ${row.id}.`;
-    const notes = [
-      {
-        direction: "incoming",
-        account: row.account,
-        peer: gatewayPeer,
-        key: newKey(clock.now()),
-        body: { kind: "notice", text },
-      },
-    ] as const;
+    const notes = [notice(row.account, text, clock.now())];
     await untilTrue(() => store.settle({ id: row.id, state: "failed", error: String(error), notes }), clock, log);
   }
 }

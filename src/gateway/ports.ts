@@ -76,7 +76,6 @@ export interface ContactRecord {
 
 export interface ContactStore {
   get(account: AccountId, id: RemoteId): Promise<ContactRecord | undefined>;
-  save(contact: ContactRecord): Promise<void>;
   /**
    * Reads and writes in one transaction, so that of two changes at the same time neither is lost. `update` gets what is
    * stored and may be called twice. Resolves with what it returned.
@@ -86,7 +85,6 @@ export interface ContactStore {
     id: RemoteId,
     update: (stored: ContactRecord | undefined) => ContactRecord,
   ): Promise<ContactRecord>;
-  remove(account: AccountId, id: RemoteId): Promise<void>;
   /** In the order of their ids, after `after`. */
   page(account: AccountId, after: RemoteId, limit: number): Promise<ContactRecord[]>;
   count(account: AccountId): Promise<number>;
@@ -244,7 +242,8 @@ export interface LaneStore {
    * resolves. `page` shows no row earlier than that.
    */
   onRows(listener: (rows: readonly LaneRow[]) => void): void;
-  append(rows: readonly NewRow[]): Promise<LaneRow[]>;
+  /** `supersedes`: rows of that kind that wait in the same lanes end in the same commit, so that the newest wins. */
+  append(rows: readonly NewRow[], options?: { readonly supersedes?: OutgoingBody["kind"] }): Promise<LaneRow[]>;
   /** Events and cursor in one commit. Returns the rows that were new. `settle` ends the intake row they came from. */
   deliver(
     account: AccountId,
@@ -267,16 +266,13 @@ export interface LaneStore {
   page(head: LaneHead, after: number, limit: number): Promise<LaneRow[]>;
   /** Every lane that has such rows. */
   heads(): Promise<LaneHead[]>;
+  /** How many such rows there are. */
   counts(): Promise<Record<Direction, number>>;
   /** Non-final outgoing rows made before `before`, oldest first. */
   expired(before: number, limit: number): Promise<OutgoingRow[]>;
-  /** Removes a newest-wins row that has not been handed over yet. */
-  supersede(head: LaneHead, kind: OutgoingBody["kind"], before: number): Promise<void>;
   raw(row: number): Promise<Uint8Array | undefined>;
   /** Raw bytes of the message with this stanza id, while they are kept. */
   rawOf(account: AccountId, peer: string, xmppId: string): Promise<Uint8Array | undefined>;
-  /** Deletes final rows, raw bytes and replay marks older than `before`. Returns how many rows went. */
-  prune(before: number): Promise<number>;
 }
 
 export interface MessageStore {
@@ -325,6 +321,12 @@ export interface Store {
   readonly contacts: ContactStore;
   readonly lanes: LaneStore;
   readonly messages: MessageStore;
+  /**
+   * Forgets files whose links have expired, and the oldest of what is older than these times: final rows with the raw
+   * bytes and the replay mark of each, and records of messages. At most `limit` of each kind, so that nobody waits for
+   * it long; true: there may be more.
+   */
+  prune(before: { readonly rows: number; readonly records: number }, limit: number): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -383,21 +385,21 @@ export interface PresenceOut {
   readonly name?: string;
 }
 
-/** What the component tells the core about its stream. */
+/** What the component of one bridge tells the core about its stream. */
 export interface OutputEvents {
   /** The stream is up and proved, or gone; rows without an answered barrier come back as `lost` first. */
-  up(bridge: string): void;
-  down(bridge: string): void;
+  up(): void;
+  down(): void;
   /** The window has room again. */
-  room(bridge: string): void;
+  room(): void;
   /** The server has taken these rows (ping barrier). */
-  taken(bridge: string, rows: readonly IncomingRow[]): void;
+  taken(rows: readonly IncomingRow[]): void;
   /** The stream broke before the server confirmed these rows. */
-  lost(bridge: string, rows: readonly IncomingRow[]): void;
+  lost(rows: readonly IncomingRow[]): void;
   /** The user's server answered a row's stanza with an error, before its barrier. */
-  refused(bridge: string, key: string, reason: string): void;
+  refused(key: string, reason: string): void;
   /** The server wrote a contact into the user's roster, subscribed both ways: nobody will ask for their presence. */
-  subscribed(bridge: string, user: string, contact: RemoteId): Promise<void>;
+  subscribed(user: string, contact: RemoteId): Promise<void>;
 }
 
 // --- towards the web ----------------------------------------------------------------------------------------------

@@ -31,21 +31,14 @@ export function createPowers(
   };
 
   async function* signIn(name: string, user: string): AsyncGenerator<Prompt, AccountRecord, Answers> {
-    const { bridge, options } = gateway.bridgeOf(name);
-    if (bridge.login === undefined)
-      throw new GatewayError("feature-not-implemented", "There is nothing to sign in to here.");
+    const { bridge, options, accountMode } = gateway.bridges.get(name);
     const abort = new AbortController();
     try {
-      const steps = bridge.login({ options, log, fetch, signal: abort.signal });
+      const steps = accountMode ? bridge.login?.({ options, log, fetch, signal: abort.signal }) : undefined;
+      if (steps === undefined)
+        throw new GatewayError("feature-not-implemented", "There is nothing to sign in to here.");
       const signedIn = yield* signInWith(steps, () => attempt(user));
-      const first = gateway.accounts.of(name, user).length === 0;
-      const account = await gateway.accounts.signIn(name, user, signedIn);
-      // A session with the old credentials may be there.
-      await gateway.sessions.end(account.id);
-      gateway.sessions.start(account);
-      // XEP-0100 section 4.1.1: the gateway asks to be in the roster, where its presence shows how the account is.
-      if (first) await gateway.invite(name, user);
-      return account;
+      return await gateway.registrations.signIn(name, user, signedIn);
     } finally {
       abort.abort();
     }
@@ -59,19 +52,19 @@ export function createPowers(
       return live ? `${live.state}${live.detail ? ` (${live.detail})` : ""}` : "waiting to be started";
     },
     signIn,
-    signOut: (account) => gateway.signOut(account),
-    enrol: (bridge, user) => gateway.enrol(bridge, user),
-    contactId: (bridge, text) => gateway.bridgeOf(bridge).bridge.contacts.fromLocal(text.trim()),
+    signOut: (account) => gateway.registrations.signOut(account),
+    enrol: (bridge, user) => gateway.registrations.enrol(bridge, user),
+    contactId: (bridge, text) => gateway.bridges.get(bridge).bridge.contacts.fromLocal(text.trim()),
     async addContact(bridge, user, id, name) {
-      const account = await gateway.accountFor(bridge, user, id);
-      await gateway.contactsOf(bridge).add(account.id, user, id, name);
+      const account = await gateway.registrations.accountFor(bridge, user, id);
+      await gateway.bridges.get(bridge).contacts.add(account.id, user, id, name);
     },
-    contactList: (account, limit) => gateway.contactsOf(account.bridge).page(account.id, "", limit),
+    contactList: (account, limit) => gateway.bridges.get(account.bridge).contacts.page(account.id, "", limit),
     async fullText(bridge, user, id) {
-      const account = await gateway.accountFor(bridge, user, id);
+      const account = await gateway.registrations.accountFor(bridge, user, id);
       const last = await store.messages.lastIncoming(account.id, peerKey({ kind: "contact", id }));
       const raw = last && (await store.lanes.rawOf(account.id, last.peer, last.xmppId));
-      const { bridge: adapter, options } = gateway.bridgeOf(bridge);
+      const { bridge: adapter, options } = gateway.bridges.get(bridge);
       return raw && (await adapter.fullText?.(raw, options));
     },
     async waiting(account) {

@@ -46,8 +46,7 @@ export class Submissions {
       key: newKey(clock.now()),
       body,
     } as const;
-    if (body.kind === "read") await store.supersede(row, "read", Number.MAX_SAFE_INTEGER);
-    await store.append([row]);
+    await store.append([row], body.kind === "read" ? { supersedes: "read" } : {});
     faults.at("outgoing:accepted");
   }
 

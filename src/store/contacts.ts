@@ -29,37 +29,25 @@ export function contactStore({ db, build, commits }: StoreContext): ContactStore
       .values({ account: param<number>("account"), remote_id: param<string>("id"), ...values })
       .onConflict((conflict) => conflict.columns(["account", "remote_id"]).doUpdateSet(values)),
   );
-  const remove = statement(
-    db,
-    build
-      .deleteFrom("contacts")
-      .where("account", "=", param<number>("account"))
-      .where("remote_id", "=", param<string>("id")),
-  );
 
   const find = (account: number, id: string) => {
     const row = get.get({ account, id });
     return row && toRecord(row);
   };
-  const write = (contact: ContactRecord): void => {
-    save.run({
-      account: contact.account,
-      id: contact.id,
-      name: contact.name ?? null,
-      subscribed: contact.subscribed ? 1 : 0,
-      introduced: contact.introduced ? 1 : 0,
-    });
-  };
   return {
     get: async (account, id) => find(account, id),
-    save: (contact) => commits.run(() => write(contact)),
     change: (account, id, update) =>
       commits.run(() => {
         const contact = update(find(account, id));
-        write(contact);
+        save.run({
+          account: contact.account,
+          id: contact.id,
+          name: contact.name ?? null,
+          subscribed: contact.subscribed ? 1 : 0,
+          introduced: contact.introduced ? 1 : 0,
+        });
         return contact;
       }),
-    remove: (account, id) => commits.run(() => void remove.run({ account, id })),
     page: async (account, after, limit) => page.all({ account, after, limit }).map(toRecord),
     count: async (account) => count.get({ account })?.n ?? 0,
     knownBy: async (accounts, id) => accounts.filter((account) => find(account, id) !== undefined),

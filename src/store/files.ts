@@ -6,7 +6,7 @@ import { param, statement } from "./statement.ts";
 const place = (key: string, position: number) => `files/${key}/${position}`;
 
 /** The writes, for commits of other files. */
-export function fileWrites({ db, build, vault, fileLifetime, clock }: StoreContext) {
+export function fileWrites({ db, build, vault, fileLifetime }: StoreContext) {
   const insert = statement(
     db,
     build
@@ -26,7 +26,6 @@ export function fileWrites({ db, build, vault, fileLifetime, clock }: StoreConte
         }),
       ),
   );
-  const expired = statement(db, build.deleteFrom("files").where("expires_at", "<", param<number>("now")));
   return {
     /** Keeps what the row's attachments can be read with. Nothing when no links are given. */
     keep(row: NewRow, now: number): void {
@@ -45,8 +44,6 @@ export function fileWrites({ db, build, vault, fileLifetime, clock }: StoreConte
         });
       }
     },
-    /** Returns how many went. */
-    prune: (): number => expired.run({ now: clock.now() }),
   };
 }
 

@@ -136,9 +136,13 @@ export function laneStore(context: StoreContext): LaneStore {
     onRows(listen) {
       listener = listen;
     },
-    append: async (rows) => {
+    append: async (rows, { supersedes } = {}) => {
       admit();
-      return commits.run(() => rows.filter((row) => exists(row.account)).map(insert), announce);
+      return commits.run(() => {
+        const wanted = rows.filter((row) => exists(row.account));
+        if (supersedes) for (const row of wanted) q.supersede.run({ ...headArgs(row), kind: supersedes });
+        return wanted.map(insert);
+      }, announce);
     },
     async deliver(account, deliveries, options = {}) {
       // What ends a stored row frees more than it takes.
@@ -169,20 +173,8 @@ export function laneStore(context: StoreContext): LaneStore {
       return counts;
     },
     expired: async (before, limit) => q.expired.all({ before, limit }).map(toRow) as OutgoingRow[],
-    supersede: (head, kind, before) =>
-      commits.run(() => {
-        for (const row of q.queued.all({ ...headArgs(head), before })) {
-          if ((JSON.parse(row.body) as { kind: string }).kind === kind) {
-            q.finish.run({ id: row.id, state: states.indexOf("done"), error: "superseded" });
-          }
-        }
-      }),
     raw: async (row) => q.raw.get({ id: row })?.raw,
     rawOf: async (account, peer, xmppId) => q.rawOf.get({ account, peer, xmppId })?.raw,
-    prune: (before) =>
-      commits.run(
-        () => q.pruneRows.run({ before }) + q.pruneRaw.run({ before }) + q.pruneMarks.run({ before }) + files.prune(),
-      ),
   };
 }
 
@@ -280,6 +272,7 @@ function queries({ db, build }: StoreContext) {
         .set({ state: param<number>("state"), body: "", prepared: null, error: param<string | null>("error") })
         .where("id", "=", id),
     ),
+    // Not a row that was superseded while it was tried: it has nothing left to send.
     defer: statement(
       db,
       build
@@ -290,7 +283,8 @@ function queries({ db, build }: StoreContext) {
           not_before: param<number>("notBefore"),
           attempts: param<number>("attempts"),
         })
-        .where("id", "=", id),
+        .where("id", "=", id)
+        .where("state", "<", 2),
     ),
     begin: statement(
       db,
@@ -298,6 +292,19 @@ function queries({ db, build }: StoreContext) {
         .updateTable("lane_rows")
         .set({ state: 1, prepared: param<string>("prepared") })
         .where("id", "=", id),
+    ),
+    // What is handed over already is beyond recall. `state < 2` is what the index of waiting rows asks for.
+    supersede: statement(
+      db,
+      build
+        .updateTable("lane_rows")
+        .set({ state: states.indexOf("done"), body: "", error: "superseded" })
+        .where("account", "=", account)
+        .where("direction", "=", param<number>("direction"))
+        .where("peer", "=", param<string>("peer"))
+        .where("state", "<", 2)
+        .where("state", "=", states.indexOf("queued"))
+        .where(sql<string>`body ->> '$.kind'`, "=", param<string>("kind")),
     ),
     cursor: statement(
       db,
@@ -314,7 +321,6 @@ function queries({ db, build }: StoreContext) {
         .orderBy("id")
         .limit(param<number>("limit")),
     ),
-    queued: statement(db, ofLane.where("state", "=", 0).where("id", "<", param<number>("before"))),
     heads: statement(db, waiting.select(["account", "direction", "peer"]).distinct()),
     counts: statement(db, waiting.select(["direction", (e) => e.fn.countAll<number>().as("n")]).groupBy("direction")),
     expired: statement(
@@ -337,26 +343,6 @@ function queries({ db, build }: StoreContext) {
         .where("message_ids.peer", "=", param<string>("peer"))
         .where("xmpp_id", "=", param<string>("xmppId"))
         .limit(1),
-    ),
-    pruneRows: statement(
-      db,
-      build.deleteFrom("lane_rows").where("state", ">=", 2).where("created_at", "<", param<number>("before")),
-    ),
-    // Bytes that are not parsed yet stay, however old, and so do the marks by which they are known.
-    pruneRaw: statement(
-      db,
-      build
-        .deleteFrom("originals")
-        .where("created_at", "<", param<number>("before"))
-        .where("row_id", "not in", waiting.select("id").where("direction", "=", directions.indexOf("intake"))),
-    ),
-    pruneMarks: statement(
-      db,
-      build
-        .deleteFrom("message_ids")
-        .where("kind", "=", "original")
-        .where("seen_at", "<", param<number>("before"))
-        .where("xmpp_id", "not in", waiting.select("key").where("direction", "=", directions.indexOf("intake"))),
     ),
   };
 }

@@ -14,6 +14,7 @@ import { messageStore } from "./messages.ts";
 import { reactionStore } from "./reactions.ts";
 import { recordStore } from "./records.ts";
 import { migrations } from "./migrations/index.ts";
+import { pruner } from "./prune.ts";
 import type { Vault } from "./secrets.ts";
 import type { Tables } from "./tables.ts";
 import { openWalSync } from "./wal-sync.ts";
@@ -91,6 +92,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       reactions: reactionStore(context),
       records: recordStore(context),
       files: fileStore(context),
+      prune: pruner(context),
       async close() {
         await context.commits.drain();
         wal?.close();

@@ -53,6 +53,7 @@ export interface Component {
 export function createComponent(options: ComponentOptions): Component {
   const { bridge, gateway, clock, log, serverDomain } = options;
   const name = bridge.name;
+  const events = gateway.linkEvents(name);
   const addresses = new Addresses(options.jid, bridge.contacts);
   const privileges = new Privileges(log);
   const online = new Online();
@@ -60,12 +61,12 @@ export function createComponent(options: ComponentOptions): Component {
   const fence: Fence<IncomingRow> = new Fence<IncomingRow>({
     ping: () => link.ping(),
     onFenced(rows) {
-      gateway.taken(name, rows);
-      gateway.room(name);
+      events.taken(rows);
+      events.room();
     },
     onLost(rows) {
-      gateway.lost(name, rows);
-      gateway.room(name);
+      events.lost(rows);
+      events.room();
     },
     window: options.window,
     every: Math.ceil(options.window / 2),
@@ -81,10 +82,10 @@ export function createComponent(options: ComponentOptions): Component {
     onStanza: (stanza) => router.route(stanza),
     onState(state, detail) {
       options.onState?.(state, detail);
-      if (state === "up") return gateway.up(name);
+      if (state === "up") return events.up();
       privileges.reset();
       fence.reset(new LinkDownError("the stream is gone"));
-      gateway.down(name);
+      events.down();
     },
     onAlarm: (text) => log.error({ component: options.jid }, text),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
@@ -114,6 +115,7 @@ export function createComponent(options: ComponentOptions): Component {
       gateway,
       verbs: bridge.verbs,
       serverDomain,
+      onRefused: (key, reason) => events.refused(key, reason),
       onPrivilege: (stanza) => privileges.learn(stanza),
     }),
     presences({ bridge: name, gateway, online }),
@@ -132,7 +134,7 @@ export function createComponent(options: ComponentOptions): Component {
     send: (stanza) => link.send(stanza),
     onlineResource: (user) => online.clientOf(user),
     group: bridge.identity.title,
-    onSubscribed: (user, contact) => gateway.subscribed(name, user, contact),
+    onSubscribed: (user, contact) => events.subscribed(user, contact),
     log,
   });
   const output = new Output({

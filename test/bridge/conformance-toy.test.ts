@@ -1,19 +1,21 @@
 // The conformance suite on the toy bridge: the template for a bridge's own run of it.
-import { describe, test } from "vitest";
 import { BridgeError } from "#bridge";
 import { createToyBridge } from "../../bridges/toy/index.ts";
 import { ToyNetwork } from "../../bridges/toy/network.ts";
-import { conformance, type Harness } from "../../src/bridge/test-kit.ts";
+import { connectAccount, connectDomain, type Harness } from "../../src/bridge/test-kit.ts";
+import { describeConformance } from "../kit/conformance.ts";
 
-async function createHarness(): Promise<Harness> {
+async function createHarness(domain: boolean): Promise<Harness> {
   const network = new ToyNetwork();
   network.passwords.set("tester", "secret");
+  const tester = { bridge: createToyBridge(network), options: { domain }, self: "tester" };
   let written = 0;
   return {
-    bridge: createToyBridge(network),
-    options: { domain: false },
-    self: "tester",
-    credentials: { name: "tester", password: "secret" },
+    ...tester,
+    connect: (host) =>
+      domain
+        ? connectDomain(tester, "tester@example.org", host)
+        : connectAccount(tester, { name: "tester", password: "secret" }, host),
     peer: "bob",
     received: async () => network.messages.filter(({ to }) => to === "bob").map(({ text }) => text),
     async write(text) {
@@ -37,13 +39,5 @@ async function createHarness(): Promise<Harness> {
   };
 }
 
-describe("the toy bridge", () => {
-  test.each(conformance.map((check) => [check.name, check] as const))("%s", async (_, check) => {
-    const harness = await createHarness();
-    try {
-      await check.run(harness);
-    } finally {
-      await harness.close();
-    }
-  });
-});
+describeConformance("the toy bridge in account mode", [], () => createHarness(false));
+describeConformance("the toy bridge in domain mode", ["credentials"], () => createHarness(true));

@@ -149,6 +149,6 @@ describe("subscribing", () => {
     await story.expect(`<presence type="error" id="s2" from="carol@toy.localhost" to="alice@localhost">
       <error type="wait"><resource-constraint xmlns="${stanzas}"/>
       <text xmlns="${stanzas}">You have 1 contacts here; remove some first.</text></error></presence>`);
-    expect(await story.viaduct.gateway.contactsOf("toy").get(1, "carol")).toBeUndefined();
+    expect(await story.viaduct.gateway.bridges.get("toy").contacts.get(1, "carol")).toBeUndefined();
   });
 });

@@ -44,10 +44,12 @@ const spoken = {
   gateway: ["http://jabber.org/protocol/caps", "jabber:x:data", "jid\\20escaping"],
   contact: [
     "http://jabber.org/protocol/caps",
+    "http://jabber.org/protocol/chatstates",
     "urn:xmpp:chat-markers:0",
     "urn:xmpp:fallback:0",
     "urn:xmpp:message-correct:0",
     "urn:xmpp:message-retract:1",
+    "urn:xmpp:reactions:0",
     "urn:xmpp:receipts",
     "urn:xmpp:reply:0",
     "urn:xmpp:sid:0",

@@ -76,12 +76,12 @@ describe("an error on the very message", () => {
           ...store,
           lanes: {
             ...store.lanes,
-            async append(rows) {
+            async append(rows, options) {
               if (full && rows.some((row) => row.direction === "outgoing")) {
                 const { StoreError } = await import("../../src/gateway/ports.ts");
                 throw new StoreError("full", "the disk that holds the database is almost full");
               }
-              return store.lanes.append(rows);
+              return store.lanes.append(rows, options);
             },
           },
         }),

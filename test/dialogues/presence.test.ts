@@ -35,7 +35,7 @@ describe("a contact", () => {
   test("keeps its subscription over a restart of the gateway", async () => {
     const story = await subscribed();
     const { gateway } = story.viaduct;
-    expect(await gateway.contactsOf("toy").get(1, "bob")).toMatchObject({ subscribed: true });
+    expect(await gateway.bridges.get("toy").contacts.get(1, "bob")).toMatchObject({ subscribed: true });
     // The server comes back: everything that a client has to see is said again.
     story.server.cut();
     await story.server.untilHandshakes(2, 5_000);

@@ -16,7 +16,16 @@ function folder(): string {
   return dir;
 }
 
-const nothing = { accounts: 0, contacts: 0, lane_rows: 0, originals: 0, message_ids: 0, conversations: 0 };
+const nothing = {
+  accounts: 0,
+  contacts: 0,
+  lane_rows: 0,
+  originals: 0,
+  message_ids: 0,
+  conversations: 0,
+  reactions: 0,
+  records: 0,
+};
 
 /** How many rows each table has for an account, after the gateway has stopped. */
 function rowsOf(dir: string, account: number): Record<string, number> {

@@ -76,7 +76,8 @@ describe("the account of a conversation", () => {
     const one = await accounts.signIn("toy", alice, { self: "one", credentials: {} });
     const two = await accounts.signIn("toy", alice, { self: "two", credentials: {} });
     expect((await accounts.forContact("toy", alice, "bob"))?.id).toBe(two.id);
-    await store.contacts.save({ account: one.id, id: "bob", name: undefined, subscribed: false, introduced: true });
+    const bob = { account: one.id, id: "bob", name: undefined, subscribed: false, introduced: true };
+    await store.contacts.change(one.id, "bob", () => bob);
     expect((await accounts.forContact("toy", alice, "bob"))?.id).toBe(one.id);
     expect(await accounts.forContact("toy", "nobody@localhost", "bob")).toBeUndefined();
   });

@@ -131,7 +131,7 @@ describe("a contact", () => {
     const { contacts, store } = await setUp();
     const ids = Array.from({ length: 250 }, (_, n) => `c${String(n).padStart(3, "0")}`);
     const rest = { account: 1, name: undefined, subscribed: false, introduced: true };
-    await Promise.all(ids.map((id) => store.contacts.save({ ...rest, id })));
+    await Promise.all(ids.map((id) => store.contacts.change(1, id, () => ({ ...rest, id }))));
     const seen: string[] = [];
     for await (const contact of contacts.all(1)) seen.push(contact.id);
     expect(seen).toEqual(ids);

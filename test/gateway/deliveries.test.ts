@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Incoming, IncomingMessage } from "#bridge";
 import { deliveries } from "../../src/gateway/deliveries.ts";
-import type { MessageRecord } from "../../src/gateway/ports.ts";
+import { recordOf } from "../kit/rows.ts";
 
 const hello: IncomingMessage = {
   type: "message",
@@ -11,22 +11,14 @@ const hello: IncomingMessage = {
   sentAt: 5,
   text: "hello",
 };
-const ours: MessageRecord = {
-  account: 1,
-  kind: "message",
-  remoteId: "<ours@net>",
-  digest: "",
-  xmppId: "id-of-alice",
-  peer: "contact/bob",
-  fromSelf: true,
-  sentAt: 1,
-  thread: undefined,
-  context: undefined,
-  sender: "alice@localhost/phone",
+const ours = recordOf("<ours@net>", { xmppId: "id-of-alice", fromSelf: true, sender: "alice@localhost/phone" });
+const known = [ours, recordOf("<bobs@net>", { xmppId: "id-of-bobs", sender: "bob" })];
+const lookups = {
+  message: async (_: number, id: string) => known.find((record) => record.remoteId === id),
+  reaction: async () => undefined,
 };
-const lookups = { ownMessage: async (_: number, id: string) => (id === ours.remoteId ? ours : undefined) };
 const make = (...events: Incoming[]) => deliveries(1, events, lookups);
-const keyOf = async (event: Incoming, account = 1) => (await deliveries(account, [event], lookups))[0]?.row.key;
+const keyOf = async (event: Incoming, account = 1) => (await deliveries(account, [event], lookups))[0]?.row?.key;
 
 describe("a message", () => {
   test("becomes a row of its conversation, and a record to know it by", async () => {
@@ -45,13 +37,13 @@ describe("a message", () => {
       kind: "message",
       remoteId: "<1@net>",
       digest: "d",
-      xmppId: delivery?.row.key,
+      xmppId: delivery?.row?.key,
       peer: "contact/bob",
       fromSelf: false,
       sentAt: 5,
       thread: "t",
       context: { references: 1 },
-      sender: undefined,
+      sender: "bob",
     });
   });
 
@@ -93,7 +85,7 @@ describe("a report about a message of the user's", () => {
     ],
   ] as const)("%s goes to the client that sent it, under its id", async (_, event, body) => {
     const [delivery] = await make(event);
-    expect(delivery?.row.body).toEqual(body);
+    expect(delivery?.row?.body).toEqual(body);
     expect(delivery?.record).toMatchObject({ kind: event.type, remoteId: "report-1" });
   });
 
@@ -117,8 +109,76 @@ describe("bytes", () => {
         peer: "intake",
         body: { kind: "original", id: "uid-7", about: { uid: 7 }, sentAt: 3 },
       },
-      record: { kind: "original", remoteId: "uid-7", xmppId: delivery?.row.key },
+      record: { kind: "original", remoteId: "uid-7", xmppId: delivery?.row?.key },
       raw,
     });
+  });
+});
+
+describe("an edit", () => {
+  const edit = { ...hello, type: "edit", id: "<edit@net>", target: "<bobs@net>", text: "better" } as const;
+
+  test("of bob's own message changes it under the id the user's client knows", async () => {
+    const [delivery] = await make(edit);
+    expect(delivery?.row).toMatchObject({
+      peer: "contact/bob",
+      body: { kind: "edit", target: "id-of-bobs", text: "better" },
+    });
+  });
+
+  test("X09: of somebody else's message is nothing", async () => {
+    expect(await make({ ...edit, from: "mallory" })).toEqual([]);
+    expect(await make({ ...edit, target: "<ours@net>" })).toEqual([]);
+  });
+
+  test("that comes with its message changes that", async () => {
+    const list = await make(hello, { ...edit, target: hello.id });
+    expect(list[1]?.row?.body).toMatchObject({ kind: "edit", target: list[0]?.row?.key });
+  });
+
+  test("of a message that nobody here ever saw is a message by itself", async () => {
+    const [delivery] = await make({ ...edit, target: "<old@net>" });
+    expect(delivery?.row?.body).toMatchObject({ kind: "message", message: { text: "better" } });
+  });
+});
+
+describe("a reaction", () => {
+  const reaction = { ...hello, type: "reaction", id: "<like@net>", target: "<ours@net>", emoji: "👍" } as const;
+  const record = { account: 1, remoteId: "<like@net>", peer: "contact/bob", target: "id-of-alice", emoji: "👍" };
+
+  test("is remembered, and a row tells that bob's set has changed", async () => {
+    const [delivery] = await make(reaction);
+    expect(delivery?.reaction).toEqual({ add: { ...record, from: "bob" } });
+    expect(delivery?.row?.body).toEqual({ kind: "reaction", target: "id-of-alice", from: "bob" });
+  });
+
+  test("of the user's own from another program is remembered and shown to nobody", async () => {
+    const [delivery] = await make({ ...reaction, from: "self" });
+    expect(delivery?.reaction).toEqual({ add: { ...record, from: "self" } });
+    expect(delivery?.row).toBeUndefined();
+  });
+
+  test("that is taken back in the same breath goes with its own id", async () => {
+    const list = await make(reaction, { ...hello, type: "retraction", id: "<gone@net>", target: "<like@net>" });
+    expect(list[1]?.reaction).toEqual({ remove: "<like@net>" });
+    expect(list[1]?.row?.body).toEqual({ kind: "reaction", target: "id-of-alice", from: "bob" });
+  });
+
+  test("to a message that nobody here ever saw is said in words", async () => {
+    const [delivery] = await make({ ...reaction, target: "<old@net>" });
+    expect(delivery?.row?.body).toMatchObject({ kind: "message", message: { text: "👍 (to an older message)" } });
+  });
+});
+
+describe("a retraction", () => {
+  const retraction = { ...hello, type: "retraction", id: "<gone@net>", target: "<bobs@net>" } as const;
+
+  test("takes back the message under the id the user's client knows", async () => {
+    const [delivery] = await make(retraction);
+    expect(delivery?.row?.body).toEqual({ kind: "retraction", target: "id-of-bobs" });
+  });
+
+  test("of what nobody here ever saw is nothing", async () => {
+    expect(await make({ ...retraction, target: "<old@net>" })).toEqual([]);
   });
 });

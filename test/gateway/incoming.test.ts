@@ -3,9 +3,11 @@ import { Contacts } from "../../src/gateway/contacts.ts";
 import { noFaults } from "../../src/gateway/faults.ts";
 import { IncomingWorker } from "../../src/gateway/incoming.ts";
 import { Lanes } from "../../src/gateway/lanes.ts";
-import { gatewayPeer, type IncomingRow, type MessageRecord, type NewRow, type Store } from "../../src/gateway/ports.ts";
+import { notice } from "../../src/gateway/notices.ts";
+import type { IncomingRow, Store } from "../../src/gateway/ports.ts";
 import { createTestClock, settle } from "../kit/clock.ts";
-import { freshKey, incoming, openTestStore, seedAccounts } from "../store/open-store.ts";
+import { incoming, recordOf } from "../kit/rows.ts";
+import { openTestStore, seedAccounts, waitingIn } from "../store/open-store.ts";
 import { createLog, eventually, RecordingOutput } from "./setup.ts";
 
 async function setUp(change: (store: Store) => Store = (store) => store) {
@@ -32,6 +34,7 @@ async function setUp(change: (store: Store) => Store = (store) => store) {
     lanes,
     store: store.lanes,
     messages: store.messages,
+    reactions: store.reactions,
     contacts,
     output,
     userOf: (account) => users.get(account),
@@ -51,24 +54,9 @@ async function setUp(change: (store: Store) => Store = (store) => store) {
     worker,
     rows: (): IncomingRow[] => output.items.map((item) => item.row),
     write: (...texts: string[]) => store.lanes.append(texts.map((text) => incoming(text))),
-    waiting: async () => (await store.lanes.counts()).incoming,
+    waiting: () => waitingIn(store, "incoming"),
   };
 }
-
-const record = (remoteId: string, more: Partial<MessageRecord> = {}): MessageRecord => ({
-  account: 1,
-  kind: "message",
-  remoteId,
-  digest: "",
-  xmppId: `x-${remoteId}`,
-  peer: "contact/bob",
-  fromSelf: false,
-  sentAt: 0,
-  thread: undefined,
-  context: undefined,
-  sender: undefined,
-  ...more,
-});
 
 describe("writing to XMPP", () => {
   test("rows go out in order to their user, and are done when the server has them", async () => {
@@ -116,24 +104,16 @@ describe("writing to XMPP", () => {
 
   test("the message answered is named by the id that the user's client knows", async () => {
     const { store, output } = await setUp();
-    await store.lanes.deliver(1, [{ row: incoming("parent"), record: record("r1") }]);
-    const answer = incoming("answer");
-    const message = { ...answer.body.message, replyTo: ["unknown", "r1"] };
-    await store.lanes.append([{ ...answer, body: { kind: "message", message } }]);
+    await store.lanes.deliver(1, [{ row: incoming("parent"), record: recordOf("r1") }]);
+    const message = { id: "remote-answer", from: "bob", sentAt: 0, text: "answer", replyTo: ["unknown", "r1"] };
+    await store.lanes.append([incoming({ kind: "message", message })]);
     await eventually("both are written", () => output.items.length === 2);
     expect(output.items.map((item) => item.replyTo)).toEqual([undefined, { xmppId: "x-r1", fromSelf: false }]);
   });
 
   test("a notice comes from the gateway itself and introduces nobody", async () => {
     const { store, output } = await setUp();
-    const notice: NewRow = {
-      direction: "incoming",
-      account: 1,
-      peer: gatewayPeer,
-      key: freshKey(),
-      body: { kind: "notice", text: "hello" },
-    };
-    await store.lanes.append([notice]);
+    await store.lanes.append([notice(1, "hello", 0)]);
     await eventually("it is written", () => output.items.length === 1);
     expect(output.items[0]?.contact).toBeUndefined();
     expect(output.calls).toEqual([]);

@@ -6,10 +6,10 @@ import { IntakeWorker } from "../../src/gateway/intake.ts";
 import { Lanes } from "../../src/gateway/lanes.ts";
 import type { IncomingRow } from "../../src/gateway/ports.ts";
 import { createTestClock, settle } from "../kit/clock.ts";
-import { openTestStore, seedAccounts } from "../store/open-store.ts";
+import { openTestStore, seedAccounts, waitingIn } from "../store/open-store.ts";
 import { createLog, eventually } from "./setup.ts";
 
-const lookups = { ownMessage: async () => undefined };
+const lookups = { message: async () => undefined, reaction: async () => undefined };
 
 /** A bridge that opens what `open` opens; by default the bytes are the text. */
 async function setUp(open: (text: string) => Promise<readonly Incoming[]> = async (text) => [mail(text)]) {
@@ -62,7 +62,7 @@ async function setUp(open: (text: string) => Promise<readonly Incoming[]> = asyn
       );
       await store.lanes.deliver(account, await deliveries(account, originals, lookups));
     },
-    waiting: async () => (await store.lanes.counts()).intake,
+    waiting: () => waitingIn(store, "intake"),
   };
 }
 

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { type Lane, Lanes } from "../../src/gateway/lanes.ts";
 import type { LaneRow, LaneStore, Store } from "../../src/gateway/ports.ts";
 import { createTestClock, settle } from "../kit/clock.ts";
-import { incoming, openTestStore, outgoing, seedAccounts } from "../store/open-store.ts";
+import { incoming, outgoing } from "../kit/rows.ts";
+import { openTestStore, seedAccounts } from "../store/open-store.ts";
 import { createLog, eventually } from "./setup.ts";
 
 const textOf = (row: LaneRow): string => ("text" in row.body && row.body.text) || "";

@@ -3,22 +3,13 @@ import type { LiveSession, OutgoingMessage } from "#bridge";
 import { noFaults } from "../../src/gateway/faults.ts";
 import { Lanes } from "../../src/gateway/lanes.ts";
 import { OutgoingWorker } from "../../src/gateway/outgoing.ts";
-import type { IncomingRow, NewRow, OutgoingBody, Store } from "../../src/gateway/ports.ts";
+import type { IncomingRow, Store } from "../../src/gateway/ports.ts";
 import { createTestClock, type TestClock } from "../kit/clock.ts";
-import { freshKey, openTestStore, seedAccounts } from "../store/open-store.ts";
+import { openTestStore, seedAccounts, waitingIn } from "../store/open-store.ts";
 import { createLog } from "./setup.ts";
 
 export const minute = 60_000;
 export const day = 86_400_000;
-export const alice = { id: "id-1", from: "alice@localhost/phone" };
-
-export const row = (body: Partial<OutgoingBody>, { account = 1, peer = "contact/bob" } = {}): NewRow => ({
-  direction: "outgoing",
-  account,
-  peer,
-  key: freshKey(),
-  body: { kind: "message", origin: alice, text: "hello", ...body },
-});
 
 interface Far {
   /** What the network took, in order. */
@@ -76,6 +67,7 @@ export async function setUpOutgoing(
     lanes,
     store: store.lanes,
     messages: store.messages,
+    reactions: store.reactions,
     clock,
     log,
     faults: noFaults,
@@ -105,6 +97,6 @@ export async function setUpOutgoing(
       sessions.set(account, session);
       worker.resume(account);
     },
-    waiting: async () => (await store.lanes.counts()).outgoing,
+    waiting: () => waitingIn(store, "outgoing"),
   };
 }

@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import { BridgeError } from "#bridge";
 import type { Store } from "../../src/gateway/ports.ts";
 import { createTestClock, settle } from "../kit/clock.ts";
-import { openTestStore, outgoing, seedAccounts } from "../store/open-store.ts";
-import { far, minute, row, setUpOutgoing } from "./outgoing-setup.ts";
+import { outgoing } from "../kit/rows.ts";
+import { openTestStore, seedAccounts } from "../store/open-store.ts";
+import { far, minute, setUpOutgoing } from "./outgoing-setup.ts";
 import { eventually, within } from "./setup.ts";
 
 describe("frozen messages", () => {
@@ -19,7 +20,7 @@ describe("frozen messages", () => {
       { prepare },
     );
     online(1, network.session);
-    await store.lanes.append([row({})]);
+    await store.lanes.append([outgoing("hello")]);
     await within(clock, minute, "it is sent", () => network.taken.length === 1);
     expect(network.prepared).toEqual([{ bytes: "frozen 1" }, { bytes: "frozen 1" }, { bytes: "frozen 1" }]);
   });
@@ -30,7 +31,7 @@ describe("frozen messages", () => {
     const never = new Promise<void>(() => {});
     const stuck = far(() => never, { prepare: async () => "the bytes" });
     first.online(1, stuck.session);
-    const [sent] = await first.store.lanes.append([row({})]);
+    const [sent] = await first.store.lanes.append([outgoing("hello")]);
     await eventually("it is on its way", () => stuck.prepared.length === 1);
     // The process dies here; another one opens the same store.
     const second = await setUpOutgoing({ clock, store: first.store });
@@ -62,7 +63,7 @@ describe("frozen messages", () => {
         prepare ? { prepare } : {},
       );
       online(1, network.session);
-      await store.lanes.append([row({})]);
+      await store.lanes.append([outgoing("hello")]);
       await within(clock, minute, "it is sent", () => network.taken.length === 1);
       expect(network.taken[0]?.uncertain).toBe(uncertain);
     }
@@ -78,7 +79,7 @@ describe("frozen messages", () => {
     };
     const network = far(() => {}, { prepare });
     online(1, network.session);
-    await store.lanes.append([row({})]);
+    await store.lanes.append([outgoing("hello")]);
     await within(clock, minute, "it is sent", () => network.taken.length === 1);
     expect(network.prepared).toEqual(["bytes"]);
   });
@@ -97,8 +98,8 @@ describe("P6: a stalled peer", () => {
     const { store, online } = await setUpOutgoing();
     const { network, go } = stalling("bob");
     online(1, network.session);
-    await store.lanes.append([row({ text: "stuck" }), row({ text: "behind" })]);
-    await store.lanes.append([row({ text: "free" }, { peer: "contact/carol" })]);
+    await store.lanes.append([outgoing("stuck"), outgoing("behind")]);
+    await store.lanes.append([outgoing("free", { peer: "contact/carol" })]);
     await eventually("carol's is sent", () => network.taken.length === 1);
     await settle(20);
     expect(network.taken.map((message) => message.text)).toEqual(["free"]);
@@ -114,9 +115,9 @@ describe("P6: a stalled peer", () => {
     online(2, network.session);
     // More rows than memory holds, in more conversations than may send at once.
     for (let peer = 0; peer < 30; peer++) {
-      await store.lanes.append(Array.from({ length: 10 }, () => row({ text: "stuck" }, { peer: `contact/p${peer}` })));
+      await store.lanes.append(Array.from({ length: 10 }, () => outgoing("stuck", { peer: `contact/p${peer}` })));
     }
-    await store.lanes.append([row({ text: "free" }, { account: 2 })]);
+    await store.lanes.append([outgoing("free", { account: 2 })]);
     const waited = await within(clock, 5_000, "the other user's is sent", () => network.taken.length === 1);
     expect(waited).toBeLessThanOrEqual(1_000);
   });
@@ -131,7 +132,7 @@ describe("P6: a stalled peer", () => {
       now--;
     });
     online(1, network.session);
-    await store.lanes.append(Array.from({ length: 12 }, (_, peer) => row({}, { peer: `contact/p${peer}` })));
+    await store.lanes.append(Array.from({ length: 12 }, (_, peer) => outgoing("hello", { peer: `contact/p${peer}` })));
     await eventually("all are sent", () => network.taken.length === 12);
     expect(most).toBe(4);
   });
@@ -145,7 +146,7 @@ describe("P6: a stalled peer", () => {
       return new Promise(() => {});
     });
     online(1, network.session);
-    await store.lanes.append([row({})]);
+    await store.lanes.append([outgoing("hello")]);
     await clock.advance(14 * minute);
     expect(network.taken).toEqual([]);
     await within(clock, 2 * minute, "the second try", () => network.taken.length === 1);
@@ -164,7 +165,7 @@ describe("stopping", () => {
         }),
     );
     online(1, network.session);
-    await store.lanes.append([row({ text: "one" }), row({ text: "two" })]);
+    await store.lanes.append([outgoing("one"), outgoing("two")]);
     await eventually("it is on its way", () => network.prepared.length === 1);
     const stopped = worker.stop();
     await settle();
@@ -178,7 +179,7 @@ describe("stopping", () => {
     const { store, online, worker, clock } = await setUpOutgoing();
     const network = far(() => new Promise(() => {}));
     online(1, network.session);
-    await store.lanes.append([row({})]);
+    await store.lanes.append([outgoing("hello")]);
     await eventually("it is on its way", () => network.prepared.length === 1);
     let stopped = false;
     void worker.stop().then(() => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { BridgeError } from "#bridge";
 import { settle } from "../kit/clock.ts";
-import { alice, day, far, minute, row, setUpOutgoing } from "./outgoing-setup.ts";
+import { alice, incoming, outgoing, recordOf } from "../kit/rows.ts";
+import { day, far, minute, setUpOutgoing } from "./outgoing-setup.ts";
 import { eventually, within } from "./setup.ts";
 
 describe("sending", () => {
@@ -9,7 +10,10 @@ describe("sending", () => {
     const { store, online, answers, waiting } = await setUpOutgoing();
     const network = far();
     online(1, network.session);
-    await store.lanes.append([row({ text: "one", receipt: true }), row({ text: "two", subject: "s", thread: "t" })]);
+    await store.lanes.append([
+      outgoing({ text: "one", receipt: true }),
+      outgoing({ text: "two", subject: "s", thread: "t" }),
+    ]);
     await eventually("both are sent", () => network.taken.length === 2);
     expect(network.taken.map((message) => message.text)).toEqual(["one", "two"]);
     expect(network.taken[1]).toMatchObject({
@@ -30,7 +34,7 @@ describe("sending", () => {
   test("gives no receipt while the network has not taken responsibility", async () => {
     const { store, online, answers, waiting } = await setUpOutgoing();
     online(1, { send: async () => ({ id: "r", accepted: false }), close: async () => {} });
-    await store.lanes.append([row({ receipt: true })]);
+    await store.lanes.append([outgoing({ receipt: true })]);
     await eventually("it is settled", async () => (await waiting()) === 0);
     await settle();
     expect(answers).toEqual([]);
@@ -40,9 +44,9 @@ describe("sending", () => {
     const { store, online } = await setUpOutgoing({ threads: true });
     const network = far();
     online(1, network.session);
-    await store.lanes.append([row({ text: "first", thread: "t", origin: { ...alice, id: "a" } })]);
+    await store.lanes.append([outgoing({ text: "first", thread: "t", origin: { ...alice, id: "a" } })]);
     await eventually("the first is sent", () => network.taken.length === 1);
-    await store.lanes.append([row({ text: "answer", thread: "t", target: "a" })]);
+    await store.lanes.append([outgoing({ text: "answer", thread: "t", target: "a" })]);
     await eventually("the answer is sent", () => network.taken.length === 2);
     const first = { id: "remote-first", fromSelf: true };
     expect(network.taken[1]).toMatchObject({ replyTo: first, threadLast: first, previous: first });
@@ -60,7 +64,7 @@ describe("trouble", () => {
     });
     online(1, network.session);
     const started = clock.now();
-    await store.lanes.append([row({})]);
+    await store.lanes.append([outgoing("hello")]);
     await within(clock, minute, "the fourth try", () => network.taken.length === 1);
     expect(new Set(tries.map((one) => one.key)).size).toBe(1);
     const gaps = tries.map((one, index) => one.at - (tries[index - 1]?.at ?? started));
@@ -83,7 +87,7 @@ describe("trouble", () => {
       if (tries.length === 1) throw new BridgeError("retry", "Later.", { retryAfter: 10 * minute });
     });
     online(1, network.session);
-    await store.lanes.append([row({})]);
+    await store.lanes.append([outgoing("hello")]);
     await within(clock, 11 * minute, "the second try", () => network.taken.length === 1);
     expect((tries[1] ?? 0) - (tries[0] ?? 0)).toBeGreaterThanOrEqual(10 * minute);
   });
@@ -95,9 +99,9 @@ describe("trouble", () => {
       if (fail-- > 0) throw new BridgeError("retry", "The network is away.");
     });
     online(1, network.session);
-    await store.lanes.append(["one", "two", "three"].map((text) => row({ text })));
+    await store.lanes.append(["one", "two", "three"].map((text) => outgoing(text)));
     await clock.advance(500);
-    await store.lanes.append([row({ text: "four" })]);
+    await store.lanes.append([outgoing("four")]);
     await within(clock, minute, "all four", () => network.taken.length === 4);
     expect(network.taken.map((message) => message.text)).toEqual(["one", "two", "three", "four"]);
   });
@@ -108,7 +112,7 @@ describe("trouble", () => {
       if (text === "bad") throw new BridgeError("reject", "There is no such address.", { condition: "item-not-found" });
     });
     online(1, network.session);
-    await store.lanes.append([row({ text: "bad" }), row({ text: "good" })]);
+    await store.lanes.append([outgoing("bad"), outgoing("good")]);
     await eventually("both are settled", async () => (await waiting()) === 0);
     expect(network.taken.map((message) => message.text)).toEqual(["good"]);
     expect(answers.map((answer) => [answer.peer, answer.body])).toEqual([
@@ -124,23 +128,9 @@ describe("trouble", () => {
     const target = "m1";
     const markRead = () => Promise.reject(new BridgeError("reject", "No."));
     online(1, far(() => {}, { markRead }).session);
-    const record = {
-      account: 1,
-      kind: "message",
-      remoteId: "r1",
-      digest: "",
-      xmppId: target,
-      peer: "contact/bob",
-      fromSelf: false,
-      sentAt: 0,
-      thread: undefined,
-      context: undefined,
-      sender: undefined,
-    };
-    const shown = { ...row({}), direction: "incoming", body: { kind: "notice", text: "m" } } as const;
-    await store.lanes.deliver(1, [{ row: shown, record }]);
+    await store.lanes.deliver(1, [{ row: incoming("m"), record: recordOf("r1", { xmppId: target }) }]);
     answers.length = 0;
-    await store.lanes.append([row({ kind: "read", target })]);
+    await store.lanes.append([outgoing({ kind: "read", target })]);
     await eventually("it is settled", async () => (await waiting()) === 0);
     await settle();
     expect(answers).toEqual([]);
@@ -152,7 +142,7 @@ describe("trouble", () => {
       throw new BridgeError("login-required", "The password is wrong.");
     });
     online(1, refusing.session);
-    await store.lanes.append([row({ text: "one" }), row({ text: "two" })]);
+    await store.lanes.append([outgoing("one"), outgoing("two")]);
     await eventually("the complaint", () => complaints.length > 0);
     await clock.advance(day);
     expect(complaints).toEqual(["The password is wrong."]);
@@ -166,7 +156,7 @@ describe("trouble", () => {
 
   test("an account without a session holds its messages outside of memory", async () => {
     const { store, lanes, online } = await setUpOutgoing();
-    await store.lanes.append([row({ text: "one" }), row({ text: "two" })]);
+    await store.lanes.append([outgoing("one"), outgoing("two")]);
     await settle();
     expect(lanes.loaded).toBe(0);
     const network = far();
@@ -178,7 +168,7 @@ describe("trouble", () => {
 describe("expiry", () => {
   test("five days later the sender gets an error, also when the account never came back", async () => {
     const { store, worker, clock, answers, waiting } = await setUpOutgoing();
-    await store.lanes.append([row({ text: "old" })]);
+    await store.lanes.append([outgoing("old")]);
     await clock.advance(5 * day - minute);
     await worker.expire();
     expect(await waiting()).toBe(1);
@@ -200,9 +190,9 @@ describe("expiry", () => {
       if (text === "never") throw new BridgeError("retry", "Away.", { retryAfter: day });
     });
     online(1, network.session);
-    await store.lanes.append([row({ text: "never" })]);
+    await store.lanes.append([outgoing("never")]);
     await clock.advance(2 * day);
-    await store.lanes.append([row({ text: "later" })]);
+    await store.lanes.append([outgoing("later")]);
     await clock.advance(4 * day);
     await eventually("the later one is sent", () => network.taken.length === 1);
     expect(answers.map((answer) => answer.body.kind)).toEqual(["failed"]);

@@ -16,7 +16,9 @@ async function setUp({ users = 1, contacts: each = 0, subscribed = true } = {}) 
   for (const { id: account } of accounts) {
     const ids = Array.from({ length: each }, (_, n) => `c${String(n).padStart(4, "0")}`);
     await Promise.all(
-      ids.map((id) => store.contacts.save({ account, id, name: undefined, subscribed, introduced: true })),
+      ids.map((id) =>
+        store.contacts.change(account, id, () => ({ account, id, name: undefined, subscribed, introduced: true })),
+      ),
     );
   }
   const states = new Map<number, { state: SessionState; detail: string | undefined }>();
@@ -109,12 +111,20 @@ test("an account that goes takes its subscribed contacts along", async () => {
   expect(output.calls).toEqual(["presence c0000 to u1@localhost: offline", "unsubscribed c0000 to u1@localhost"]);
 });
 
-test("what the network says of a contact reaches the user", async () => {
-  const { presence, account, output } = await setUp();
-  presence.contactHint(account, { type: "presence", from: "bob", show: "away", status: "At lunch" });
-  presence.contactHint(account, { type: "presence", from: "bob", show: "offline" });
+test("what the network says of a contact reaches a user who is subscribed, and answers later probes", async () => {
+  const { presence, account, output } = await setUp({ contacts: 1 });
+  await presence.contactHint(account, { type: "presence", from: "c0000", show: "away", status: "At lunch" });
+  await presence.contactHint(account, { type: "presence", from: "c0000", show: "offline" });
   expect(output.calls).toEqual([
-    "presence bob to u1@localhost: away At lunch",
-    "presence bob to u1@localhost: offline",
+    "presence c0000 to u1@localhost: away At lunch",
+    "presence c0000 to u1@localhost: offline",
   ]);
+  expect(presence.of(account, "c0000")).toEqual({ available: false });
+});
+
+test("X10: the presence of people the user is not subscribed to is kept from them", async () => {
+  const { presence, account, output } = await setUp({ contacts: 1, subscribed: false });
+  await presence.contactHint(account, { type: "presence", from: "c0000", show: "online" });
+  await presence.contactHint(account, { type: "presence", from: "stranger", show: "online" });
+  expect(output.calls).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import { plainFetch } from "../../src/bridge/harness.ts";
 import { describe, expect, test } from "vitest";
 import {
   type Account,
@@ -47,6 +48,8 @@ async function setUp(
     startsPerSecond: options.startsPerSecond ?? 10,
     bridge: (name) => (name === "toy" ? { bridge, options: { some: "option" }, service: options.service } : undefined),
     deliver: async (account, events, cursor) => void delivered.push([account.id, events, cursor]),
+    records: (account) => store.records.of(account),
+    fetch: plainFetch,
     hint: () => {},
     onState: (account, state, detail) => void states.push([account.id, state, detail].filter(Boolean).join(" ")),
   });

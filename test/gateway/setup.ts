@@ -44,6 +44,9 @@ export class RecordingOutput implements XmppOutput {
     const words = [available ? (show ?? "online") : "offline", status, name].filter(Boolean).join(" ");
     this.calls.push(`presence ${contact ?? "gateway"} to ${user}: ${words}`);
   }
+  typing(user: string, contact: string, active: boolean): void {
+    this.calls.push(`${contact} ${active ? "types" : "stopped typing"} to ${user}`);
+  }
   subscription(user: string, contact: string | undefined, type: string): void {
     this.calls.push(`${type} ${contact ?? "gateway"} to ${user}`);
   }
@@ -57,12 +60,18 @@ export class RecordingOutput implements XmppOutput {
 }
 
 /** The words of an item, whatever its kind is. */
-export function textOf({ row: { body } }: OutputItem): string {
+export function textOf({ row: { body }, emojis }: OutputItem): string {
   switch (body.kind) {
     case "message":
       return body.message.text;
     case "notice":
       return body.text;
+    case "edit":
+      return `${body.target} is now: ${body.text}`;
+    case "retraction":
+      return `${body.target} is gone`;
+    case "reaction":
+      return `${body.from} has ${emojis?.join(" ")} on ${body.target}`;
     case "failed":
       return `error ${body.condition} for ${body.origin.id}: ${body.text}`;
     case "delivered":

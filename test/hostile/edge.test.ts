@@ -74,7 +74,7 @@ describe("X06: a roster push", () => {
         <item jid="bob@toy.localhost" subscription="both"/></query></iq>`,
         `<iq type="error" id="{id}" from="toy.localhost" to="${from}"><error type="cancel"><service-unavailable xmlns="${ns}"/></error></iq>`,
       );
-      expect(await story.viaduct.gateway.contactsOf("toy").page(1, "", 10)).toEqual([]);
+      expect(await story.viaduct.gateway.bridges.get("toy").contacts.page(1, "", 10)).toEqual([]);
     },
   );
 });

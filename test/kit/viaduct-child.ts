@@ -79,10 +79,17 @@ export async function startChild(options: ChildOptions): Promise<ViaductChild> {
     }),
   ]);
   const stats = async (): Promise<Stats> => {
-    if (!child.connected) throw new Error("viaduct is gone");
-    child.send("stats");
-    const [answer] = (await once(child, "message")) as [Stats];
-    return answer;
+    const answer = once(child, "message").then(([message]) => message as Stats);
+    // A child that dies this moment still looks connected: then sending fails, or nobody answers.
+    const sent = new Promise<boolean>((resolve) => {
+      if (child.connected) child.send("stats", (error) => resolve(error === null));
+      else resolve(false);
+    });
+    const gone = exited.then(({ code, signal }) => {
+      throw new Error(`viaduct is gone (${code ?? signal})`);
+    });
+    gone.catch(() => undefined); // heard of below, perhaps later
+    return (await sent) ? Promise.race([answer, gone]) : gone;
   };
   return {
     pid: child.pid ?? 0,

@@ -8,6 +8,7 @@ export interface PostfixConfig {
   readonly lmtpPort: number;
   readonly saslPort: number;
   readonly gateway: Readonly<Record<string, string>>;
+  readonly policyPort: number | undefined;
   readonly certFile: string;
   readonly keyFile: string;
 }
@@ -16,6 +17,7 @@ export interface PostfixConfig {
 export function mainConfig(config: PostfixConfig): string {
   const { dir } = config;
   const dovecot = `lmtp:inet:127.0.0.1:${config.lmtpPort}`;
+  const policy = config.policyPort === undefined ? "" : `check_policy_service inet:127.0.0.1:${config.policyPort}, `;
   const routes = Object.entries(config.gateway).map(([domain, transport]) => `{ ${domain} = ${transport} }`);
   return `# One throw-away Postfix
 compatibility_level = 3.6
@@ -47,7 +49,7 @@ smtp_host_lookup = native
 default_transport = ${dovecot}
 relay_transport = ${dovecot}
 transport_maps = inline:{ ${routes.join(" ") || "{ none.invalid = discard: }"} }
-smtpd_recipient_restrictions = check_recipient_access regexp:${dir}/refused, permit_mynetworks, permit_sasl_authenticated, reject
+smtpd_recipient_restrictions = ${policy}check_recipient_access regexp:${dir}/refused, permit_mynetworks, permit_sasl_authenticated, reject
 smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot

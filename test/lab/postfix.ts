@@ -20,6 +20,8 @@ export interface PostfixOptions {
   readonly gateway?: Readonly<Record<string, string>>;
   /** More addresses (or local parts) to refuse with 550 at RCPT. */
   readonly reject?: readonly string[];
+  /** Where a policy service listens (see postfix-policy.ts) that is asked at every RCPT first. */
+  readonly policyPort?: number;
 }
 
 /**
@@ -48,9 +50,9 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   await mkdir(conf, { recursive: true });
   await makeQueue(dir);
   const [smtpPort = 0, submissionPort = 0] = await freePorts(2);
-  const { lmtpPort, saslPort, gateway = {}, reject = [] } = options;
+  const { lmtpPort, saslPort, gateway = {}, reject = [], policyPort } = options;
   const certificate = await makeCertificate(dir);
-  const config = { dir, smtpPort, submissionPort, lmtpPort, saslPort, gateway, ...certificate };
+  const config = { dir, smtpPort, submissionPort, lmtpPort, saslPort, gateway, policyPort, ...certificate };
   await writeFile(join(dir, "refused"), refusedRecipients(reject));
   // Postfix waits for two seconds while its configuration is younger than that.
   const minuteAgo = new Date(Date.now() - 60_000);

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { createVault } from "../../src/store/secrets.ts";
-import { openTestStore, outgoing, seedAccounts, withFolder } from "./open-store.ts";
+import { original, outgoing } from "../kit/rows.ts";
+import { openTestStore, seedAccounts, withFolder } from "./open-store.ts";
 
 const alice = { user: "alice@localhost", bridge: "toy", mode: "account", self: "alice" } as const;
 /** Everything in the folder, as one string of bytes. */
@@ -95,30 +96,10 @@ describe("accounts in the store", () => {
       const store = await openTestStore({ path });
       await seedAccounts(store, 2);
       for (const account of [1, 2]) {
-        await store.contacts.save({ account, id: "bob", name: "Bob", subscribed: true, introduced: true });
+        const bob = { account, id: "bob", name: "Bob", subscribed: true, introduced: true };
+        await store.contacts.change(account, "bob", () => bob);
         await store.lanes.append([outgoing("waits", { account })]);
-        const sentAt = 0;
-        const record = {
-          account,
-          kind: "original",
-          remoteId: "r1",
-          digest: "",
-          xmppId: "x1",
-          peer: "intake",
-          fromSelf: false,
-          sentAt,
-          thread: undefined,
-          context: undefined,
-          sender: undefined,
-        };
-        const row = {
-          direction: "intake",
-          account,
-          peer: "intake",
-          key: `${account}`.repeat(26),
-          body: { kind: "original", id: "r1", about: null, sentAt },
-        } as const;
-        await store.lanes.deliver(account, [{ row, record, raw: Buffer.from("bytes") }], { cursor: 5 });
+        await store.lanes.deliver(account, [original("r1", { account })], { cursor: 5 });
       }
       await store.accounts.remove(1);
       await store.close();

@@ -1,39 +1,11 @@
 import { describe, expect, test } from "vitest";
-import type { Delivery, LaneHead, MessageRecord } from "../../src/gateway/ports.ts";
+import type { LaneHead, LaneStore, NewRow } from "../../src/gateway/ports.ts";
 import { createTestClock } from "../kit/clock.ts";
-import { freshKey, incoming, openTestStore, outgoing, seedAccounts, withFolder } from "./open-store.ts";
+import { incoming, original, outgoing, recordOf, type RowOptions } from "../kit/rows.ts";
+import { openTestStore, seedAccounts, withFolder } from "./open-store.ts";
 
 const toBob: LaneHead = { account: 1, direction: "outgoing", peer: "contact/bob" };
 const fromBob: LaneHead = { ...toBob, direction: "incoming" };
-const week = 7 * 86_400_000;
-
-const mark = (remoteId: string, more: Partial<MessageRecord> = {}): MessageRecord => ({
-  account: 1,
-  kind: "message",
-  remoteId,
-  digest: "",
-  xmppId: `x-${remoteId}`,
-  peer: "contact/bob",
-  fromSelf: false,
-  sentAt: 0,
-  thread: undefined,
-  context: undefined,
-  sender: undefined,
-  ...more,
-});
-
-/** As the core makes it: the row's key follows from the id and stands in the mark. */
-const original = (id: string, raw = Buffer.from("raw")): Delivery => ({
-  row: {
-    direction: "intake",
-    account: 1,
-    peer: "intake",
-    key: id.padEnd(26, "0"),
-    body: { kind: "original", id, about: null, sentAt: 0 },
-  },
-  record: mark(id, { kind: "original", peer: "intake", xmppId: id.padEnd(26, "0") }),
-  raw,
-});
 
 async function setUp(options: Parameters<typeof openTestStore>[0] = {}) {
   const clock = createTestClock();
@@ -114,7 +86,7 @@ describe("rows", () => {
     const { lanes, store } = await setUp();
     await store.accounts.remove(1);
     expect(await lanes.append([outgoing("too late")])).toEqual([]);
-    expect(await lanes.deliver(1, [{ row: incoming("too late"), record: mark("r") }])).toEqual([]);
+    expect(await lanes.deliver(1, [{ row: incoming("too late"), record: recordOf("r") }])).toEqual([]);
     expect(await lanes.heads()).toEqual([]);
   });
 });
@@ -128,7 +100,6 @@ describe("the heads", () => {
       { account: 1, direction: "outgoing", peer: "contact/carol" },
       { account: 1, direction: "incoming", peer: "contact/bob" },
     ]);
-    expect(await lanes.counts()).toEqual({ outgoing: 1, incoming: 1, intake: 0 });
   });
 });
 
@@ -148,7 +119,7 @@ describe("settling", () => {
     const { lanes, store } = await setUp({ onCommit: (point) => void (point === "after" && commits++) });
     await lanes.append([outgoing("1")]);
     commits = 0;
-    const record = mark("remote-1", { fromSelf: true });
+    const record = recordOf("remote-1", { fromSelf: true });
     const notes = await lanes.settle({ id: 1, state: "done", record, notes: [incoming("receipt")] });
     expect(commits).toBe(1);
     expect(notes.map((row) => row.id)).toEqual([2]);
@@ -160,7 +131,7 @@ describe("settling", () => {
     const { lanes, store } = await setUp();
     await lanes.append([outgoing("1"), outgoing("there", { key: "taken" })]);
     const notes = [incoming("first"), outgoing("second", { key: "taken" })];
-    const failing = lanes.settle({ id: 1, state: "done", record: mark("remote-1"), notes });
+    const failing = lanes.settle({ id: 1, state: "done", record: recordOf("remote-1"), notes });
     await expect(failing).rejects.toMatchObject({ name: "StoreError" });
     expect(await lanes.page(toBob, 0, 10)).toMatchObject([{ id: 1, state: "queued" }, { id: 2 }]);
     expect(await lanes.page(fromBob, 0, 10)).toEqual([]);
@@ -171,7 +142,7 @@ describe("settling", () => {
     const { lanes, store } = await setUp();
     await lanes.append([outgoing("under way")]);
     await store.accounts.remove(1);
-    const record = mark("remote-1", { fromSelf: true });
+    const record = recordOf("remote-1", { fromSelf: true });
     expect(await lanes.settle({ id: 1, state: "done", record, notes: [incoming("receipt")] })).toEqual([]);
     expect(await store.messages.byRemoteId(1, ["remote-1"])).toBeUndefined();
     expect(await lanes.heads()).toEqual([]);
@@ -196,7 +167,8 @@ describe("settling", () => {
 describe("delivering", () => {
   test("a replayed event is dropped, and one with another digest is not", async () => {
     const { lanes } = await setUp();
-    const deliver = (digest: string) => lanes.deliver(1, [{ row: incoming("mail"), record: mark("r1", { digest }) }]);
+    const deliver = (digest: string) =>
+      lanes.deliver(1, [{ row: incoming("mail"), record: recordOf("r1", { digest }) }]);
     expect(await deliver("aa")).toHaveLength(1);
     expect(await deliver("aa")).toHaveLength(0);
     expect(await deliver("bb")).toHaveLength(1);
@@ -204,17 +176,17 @@ describe("delivering", () => {
 
   test("events of two accounts with one id are both kept", async () => {
     const { lanes } = await setUp();
-    expect(await lanes.deliver(1, [{ row: incoming("a"), record: mark("r1") }])).toHaveLength(1);
-    const second = { row: incoming("a", { account: 2 }), record: mark("r1", { account: 2 }) };
+    expect(await lanes.deliver(1, [{ row: incoming("a"), record: recordOf("r1") }])).toHaveLength(1);
+    const second = { row: incoming("a", { account: 2 }), record: recordOf("r1", { account: 2 }) };
     expect(await lanes.deliver(2, [second])).toHaveLength(1);
   });
 
   test("the user's own message that comes back is dropped, whatever its digest", async () => {
     const { lanes } = await setUp();
     await lanes.append([outgoing("mine")]);
-    await lanes.settle({ id: 1, state: "done", record: mark("r1", { fromSelf: true }) });
+    await lanes.settle({ id: 1, state: "done", record: recordOf("r1", { fromSelf: true }) });
     for (const digest of ["", "digest-of-the-copy"]) {
-      expect(await lanes.deliver(1, [{ row: incoming("echo"), record: mark("r1", { digest }) }])).toEqual([]);
+      expect(await lanes.deliver(1, [{ row: incoming("echo"), record: recordOf("r1", { digest }) }])).toEqual([]);
     }
   });
 
@@ -224,7 +196,7 @@ describe("delivering", () => {
     const [row] = await lanes.deliver(1, [original("mail-1")], { cursor: { uid: 7 } });
     commits = 0;
     const settle = { id: row?.id ?? 0, state: "done" } as const;
-    await lanes.deliver(1, [{ row: incoming("1"), record: mark("m1") }], { cursor: { uid: 8 }, settle });
+    await lanes.deliver(1, [{ row: incoming("1"), record: recordOf("m1") }], { cursor: { uid: 8 }, settle });
     expect(commits).toBe(1);
     expect(await store.accounts.cursor(1)).toEqual({ uid: 8 });
     expect(await lanes.heads()).toEqual([fromBob]);
@@ -234,8 +206,8 @@ describe("delivering", () => {
     const { lanes, store } = await setUp();
     await lanes.deliver(1, [original("mail-1")], { cursor: 1 });
     const bad = [
-      { row: outgoing("first", { key: "twice" }), record: mark("m1") },
-      { row: outgoing("second", { key: "twice" }), record: mark("m2") },
+      { row: outgoing("first", { key: "twice" }), record: recordOf("m1") },
+      { row: outgoing("second", { key: "twice" }), record: recordOf("m2") },
     ];
     const failing = lanes.deliver(1, bad, { cursor: 2, settle: { id: 1, state: "done" } });
     await expect(failing).rejects.toMatchObject({ name: "StoreError" });
@@ -243,7 +215,7 @@ describe("delivering", () => {
     expect(await lanes.heads()).toEqual([{ account: 1, direction: "intake", peer: "intake" }]);
     expect(await store.messages.byRemoteId(1, ["m1"])).toBeUndefined();
     // It was the row that failed, not the event: the same event is taken later.
-    expect(await lanes.deliver(1, [{ row: incoming("first"), record: mark("m1") }])).toHaveLength(1);
+    expect(await lanes.deliver(1, [{ row: incoming("first"), record: recordOf("m1") }])).toHaveLength(1);
   });
 
   test("a commit that fails leaves no event and no cursor", async () => {
@@ -265,22 +237,51 @@ describe("delivering", () => {
 describe("stored bytes", () => {
   test("are found by their row, and by the message that was made of them", async () => {
     const { lanes } = await setUp();
-    const [row] = await lanes.deliver(1, [original("mail-1", Buffer.from("From: bob"))]);
+    const [row] = await lanes.deliver(1, [original("mail-1", { raw: Buffer.from("From: bob") })]);
     expect(Buffer.from((await lanes.raw(row?.id ?? 0)) ?? []).toString()).toBe("From: bob");
     const settle = { id: row?.id ?? 0, state: "done" } as const;
-    await lanes.deliver(1, [{ row: incoming("1"), record: mark("m1") }], { settle });
+    await lanes.deliver(1, [{ row: incoming("1"), record: recordOf("m1") }], { settle });
     expect(Buffer.from((await lanes.rawOf(1, toBob.peer, "x-m1")) ?? []).toString()).toBe("From: bob");
     expect(await lanes.rawOf(2, toBob.peer, "x-m1")).toBeUndefined();
   });
 });
 
 describe("read markers", () => {
-  test("that wait give way to a newer one, messages do not", async () => {
+  const read = (target: string, options?: RowOptions): NewRow => outgoing({ kind: "read", target }, options);
+  const inLane = async (lanes: LaneStore, head: LaneHead = toBob) =>
+    (await lanes.page(head, 0, 10)).map(({ body }) => ("target" in body ? body.target : body.kind));
+
+  test("that wait give way to a newer one of their conversation, messages do not", async () => {
     const { lanes } = await setUp();
-    const read = { ...outgoing("m"), key: freshKey(), body: { kind: "read", origin: { from: "a@b/c" } } } as const;
-    await lanes.append([outgoing("1"), read]);
-    await lanes.supersede(toBob, "read", Number.MAX_SAFE_INTEGER);
-    expect((await lanes.page(toBob, 0, 10)).map((row) => row.body.kind)).toEqual(["message"]);
+    const carol = { peer: "contact/carol" };
+    await lanes.append([read("old"), outgoing("1"), read("carol's", carol)]);
+    await lanes.append([read("new")], { supersedes: "read" });
+    expect(await inLane(lanes)).toEqual(["message", "new"]);
+    expect(await inLane(lanes, { ...toBob, ...carol })).toEqual(["carol's"]);
+  });
+
+  test("that are being handed over stay", async () => {
+    const { lanes } = await setUp();
+    await lanes.append([read("on its way")]);
+    await lanes.settle({ id: 1, state: "sent" });
+    await lanes.append([read("new")], { supersedes: "read" });
+    expect(await inLane(lanes)).toEqual(["on its way", "new"]);
+  });
+
+  test("that gave way while they were tried do not come back for another try", async () => {
+    const { lanes } = await setUp();
+    await lanes.append([read("old")]);
+    await lanes.append([read("new")], { supersedes: "read" });
+    await lanes.settle({ id: 1, state: "queued", attempts: 1, notBefore: 9_000, error: "The network is away." });
+    expect(await inLane(lanes)).toEqual(["new"]);
+  });
+
+  test("stay when the newer one is not stored", async () => {
+    const { lanes } = await setUp();
+    await lanes.append([read("old", { key: "taken" })]);
+    const failing = lanes.append([read("new", { key: "taken" })], { supersedes: "read" });
+    await expect(failing).rejects.toMatchObject({ name: "StoreError" });
+    expect(await inLane(lanes)).toEqual(["old"]);
   });
 });
 
@@ -291,29 +292,6 @@ describe("old rows", () => {
     await clock.advance(1_000);
     await lanes.append([outgoing("new")]);
     expect((await lanes.expired(clock.now(), 10)).map((row) => row.body.text)).toEqual(["old"]);
-  });
-
-  test("are pruned when they are final, with their bytes and replay marks", async () => {
-    const { lanes, clock } = await setUp();
-    await lanes.append([outgoing("done"), outgoing("waits")]);
-    await lanes.settle({ id: 1, state: "done" });
-    await lanes.deliver(1, [original("mail-1")]);
-    await lanes.settle({ id: 3, state: "done" });
-    await clock.advance(week);
-    // Two final rows, one original, one mark.
-    expect(await lanes.prune(clock.now())).toBe(4);
-    expect((await lanes.page(toBob, 0, 10)).map((row) => row.id)).toEqual([2]);
-    expect(await lanes.raw(3)).toBeUndefined();
-  });
-
-  test("keep their bytes while they are not parsed, however old", async () => {
-    const { lanes, clock } = await setUp();
-    await lanes.deliver(1, [original("mail-1")]);
-    await clock.advance(10 * week);
-    await lanes.prune(clock.now());
-    expect(await lanes.raw(1)).toBeDefined();
-    // Its mark stays as well: the same bytes again are still a replay.
-    expect(await lanes.deliver(1, [original("mail-1")])).toEqual([]);
   });
 });
 
@@ -327,7 +305,7 @@ describe("a disk that is almost full", () => {
     await expect(lanes.append([outgoing("2")])).rejects.toMatchObject({ name: "StoreError", kind: "full" });
     await expect(lanes.deliver(1, [original("mail-2")])).rejects.toMatchObject({ kind: "full" });
     await lanes.settle({ id: 1, state: "done", notes: [incoming("receipt")] });
-    const opened = [{ row: incoming("opened"), record: mark("m1") }];
+    const opened = [{ row: incoming("opened"), record: recordOf("m1") }];
     expect(await lanes.deliver(1, opened, { settle: { id: 2, state: "done" } })).toHaveLength(1);
     enough = true;
     expect(await lanes.append([outgoing("2")])).toHaveLength(1);

@@ -1,21 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { MessageRecord, Store } from "../../src/gateway/ports.ts";
-import { incoming, openTestStore, seedAccounts } from "./open-store.ts";
-
-const record = (remoteId: string, more: Partial<MessageRecord> = {}): MessageRecord => ({
-  account: 1,
-  kind: "message",
-  remoteId,
-  digest: "",
-  xmppId: `x-${remoteId}`,
-  peer: "contact/bob",
-  fromSelf: false,
-  sentAt: 5,
-  thread: undefined,
-  context: undefined,
-  sender: undefined,
-  ...more,
-});
+import { incoming, recordOf } from "../kit/rows.ts";
+import { openTestStore, seedAccounts } from "./open-store.ts";
 
 async function withRecords(...records: MessageRecord[]): Promise<Store> {
   const store = await openTestStore();
@@ -29,24 +15,29 @@ async function withRecords(...records: MessageRecord[]): Promise<Store> {
 
 describe("what the gateway remembers of messages", () => {
   test("a record comes back as it was", async () => {
-    const whole = record("r1", { thread: "t", context: { references: ["a", "b"] }, sender: "alice@localhost/phone" });
+    const whole = recordOf("r1", {
+      sentAt: 5,
+      thread: "t",
+      context: { references: ["a", "b"] },
+      sender: "alice@localhost/phone",
+    });
     const { messages } = await withRecords(whole);
     expect(await messages.byXmppId(1, "contact/bob", "x-r1")).toEqual(whole);
   });
 
   test("a message is found by the id of the user's client within its conversation only", async () => {
-    const { messages } = await withRecords(record("r1"));
+    const { messages } = await withRecords(recordOf("r1"));
     expect(await messages.byXmppId(1, "contact/carol", "x-r1")).toBeUndefined();
     expect(await messages.byXmppId(2, "contact/bob", "x-r1")).toBeUndefined();
   });
 
   test("X18: of two messages with one client id the newest is meant", async () => {
-    const { messages } = await withRecords(record("r1", { xmppId: "same" }), record("r2", { xmppId: "same" }));
+    const { messages } = await withRecords(recordOf("r1", { xmppId: "same" }), recordOf("r2", { xmppId: "same" }));
     expect((await messages.byXmppId(1, "contact/bob", "same"))?.remoteId).toBe("r2");
   });
 
   test("the first known id of a list of ancestors is found", async () => {
-    const { messages } = await withRecords(record("grandparent"), record("parent"));
+    const { messages } = await withRecords(recordOf("grandparent"), recordOf("parent"));
     expect((await messages.byRemoteId(1, ["unknown", "parent", "grandparent"]))?.remoteId).toBe("parent");
     expect(await messages.byRemoteId(1, ["unknown"])).toBeUndefined();
     expect(await messages.byRemoteId(2, ["parent"])).toBeUndefined();
@@ -54,16 +45,16 @@ describe("what the gateway remembers of messages", () => {
 
   test("the newest of a conversation and of a thread are told apart", async () => {
     const { messages } = await withRecords(
-      record("r1", { thread: "t1" }),
-      record("r2", { thread: "t2" }),
-      record("r3", { peer: "contact/carol", thread: "t1" }),
+      recordOf("r1", { thread: "t1" }),
+      recordOf("r2", { thread: "t2" }),
+      recordOf("r3", { peer: "contact/carol", thread: "t1" }),
     );
     expect((await messages.lastOf(1, "contact/bob"))?.remoteId).toBe("r2");
     expect((await messages.lastOfThread(1, "contact/bob", "t1"))?.remoteId).toBe("r1");
   });
 
   test("marks of other events are no messages", async () => {
-    const { messages } = await withRecords(record("r1", { kind: "delivered" }));
+    const { messages } = await withRecords(recordOf("r1", { kind: "delivered" }));
     expect(await messages.byRemoteId(1, ["r1"])).toBeUndefined();
     expect(await messages.lastOf(1, "contact/bob")).toBeUndefined();
   });

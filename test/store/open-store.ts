@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AccountRecord, NewRow, Store } from "../../src/gateway/ports.ts";
+import type { AccountRecord, Direction, Store } from "../../src/gateway/ports.ts";
 import { createVault } from "../../src/store/secrets.ts";
 import { openSqlite, type SqliteOptions } from "../../src/store/sqlite.ts";
 import { createTestClock } from "../kit/clock.ts";
@@ -26,6 +26,13 @@ export async function seedAccounts(store: Store, count = 1): Promise<AccountReco
   return accounts;
 }
 
+/** How many rows of a direction are not final. */
+export async function waitingIn({ lanes }: Store, direction: Direction): Promise<number> {
+  const heads = (await lanes.heads()).filter((head) => head.direction === direction);
+  const pages = await Promise.all(heads.map((head) => lanes.page(head, 0, 1_000)));
+  return pages.flat().length;
+}
+
 /** Runs with the path of a database file that does not exist yet. */
 export async function withFolder<T>(run: (path: string, folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "viaduct-store-"));
@@ -35,33 +42,3 @@ export async function withFolder<T>(run: (path: string, folder: string) => Promi
     rmSync(folder, { recursive: true, force: true });
   }
 }
-
-let keys = 0;
-/** 26 characters, as a row key has. */
-export const freshKey = (): string => (++keys).toString(32).padStart(26, "0");
-
-export interface RowOptions {
-  readonly account?: number;
-  readonly peer?: string;
-  readonly key?: string;
-}
-
-/** A message of alice's client on its way to a network. */
-export const outgoing = (text: string, { account = 1, peer = "contact/bob", key = freshKey() }: RowOptions = {}) =>
-  ({
-    direction: "outgoing",
-    account,
-    peer,
-    key,
-    body: { kind: "message", origin: { id: `id-${text}`, from: "alice@localhost/phone" }, text },
-  }) as const satisfies NewRow;
-
-/** A message on its way to a user. */
-export const incoming = (text: string, { account = 1, peer = "contact/bob", key = freshKey() }: RowOptions = {}) =>
-  ({
-    direction: "incoming",
-    account,
-    peer,
-    key,
-    body: { kind: "message", message: { id: `remote-${text}`, from: "bob", sentAt: 0, text } },
-  }) as const satisfies NewRow;

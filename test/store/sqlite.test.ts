@@ -4,7 +4,8 @@ import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
-import { openTestStore, outgoing, seedAccounts, withFolder } from "./open-store.ts";
+import { outgoing } from "../kit/rows.ts";
+import { openTestStore, seedAccounts, withFolder } from "./open-store.ts";
 
 const children: ChildProcess[] = [];
 afterEach(async () => {

@@ -3,14 +3,15 @@ import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:ht
 import { onTestFinished } from "vitest";
 import { BridgeError, type FileContent, type FileRange, type Json, type LiveSession } from "#bridge";
 import { createFileReader } from "../../src/gateway/files.ts";
-import type { NewRow, Store } from "../../src/gateway/ports.ts";
+import type { Store } from "../../src/gateway/ports.ts";
 import type { HealthChecks } from "../../src/web/health.ts";
 import { createLinks } from "../../src/web/links.ts";
 import { createMounts } from "../../src/web/mounts.ts";
 import { startWeb, type WebLimits } from "../../src/web/server.ts";
 import { systemClock } from "../../src/clock.ts";
 import { createLog } from "../gateway/setup.ts";
-import { freshKey, incoming, openTestStore, seedAccounts, testKey } from "../store/open-store.ts";
+import { incomingFiles } from "../kit/rows.ts";
+import { openTestStore, seedAccounts, testKey } from "../store/open-store.ts";
 
 export const publicUrl = "https://files.example.org/gateway/";
 export const lifetime = 3_600_000;
@@ -97,12 +98,8 @@ export async function startWebServer({ files, health = healthy, limits = {}, lat
     log,
     mounts,
     async share(name = "cat.png", account = 1) {
-      const row = incoming("look", { account, key: freshKey() });
-      const attachments = [{ name, type: "image/png", source: { id: name } }];
-      const message = { ...row.body.message, attachments };
-      const [stored] = await store.lanes.deliver(account, [
-        { row: { ...row, body: { kind: "message", message } } as NewRow },
-      ]);
+      const row = incomingFiles([{ name, type: "image/png", source: { id: name } }], { account });
+      const [stored] = await store.lanes.deliver(account, [{ row }]);
       const link = links.link({ key: row.key, createdAt: stored?.createdAt ?? 0 }, 0, name);
       return new URL(link ?? "").pathname.slice("/gateway".length);
     },

@@ -6,19 +6,11 @@ import { Fence } from "../../src/xmpp/fence.ts";
 import { Output } from "../../src/xmpp/output.ts";
 import { el } from "../../src/xmpp/stanza.ts";
 import { settle } from "../kit/clock.ts";
+import { incoming, loaded } from "../kit/rows.ts";
 import { setUpLink } from "./link-setup.ts";
 
-const base = {
-  id: 1,
-  direction: "incoming",
-  account: 1,
-  peer: "contact/bob",
-  key: "k".repeat(26),
-  createdAt: 0,
-} as const;
-const more = { notBefore: 0, attempts: 0, state: "queued" } as const;
 const item = (body: IncomingRow["body"]): OutputItem => ({
-  row: { ...base, ...more, body },
+  row: loaded(incoming(body, { key: "k".repeat(26) })),
   user: "alice@localhost",
   contact: "bob",
 });

@@ -17,6 +17,8 @@ export interface MessageInOptions {
   /** The component's own domain: XEP-0356 advertisements and the like are not for users. */
   readonly serverDomain: string;
   readonly onPrivilege: (stanza: Element) => void;
+  /** A user's server answered a stanza of this id with an error. */
+  readonly onRefused: (id: string, reason: string) => void;
 }
 
 export function messages(options: MessageInOptions): Feature {
@@ -38,7 +40,7 @@ export function messages(options: MessageInOptions): Feature {
 
 async function receive(
   request: Request,
-  { bridge, gateway, serverDomain, onPrivilege }: MessageInOptions,
+  { bridge, gateway, serverDomain, onPrivilege, onRefused }: MessageInOptions,
 ): Promise<void> {
   const { stanza, from, contact } = request;
   const type = attr(stanza, "type") ?? "normal";
@@ -51,7 +53,7 @@ async function receive(
   if (type === "error") {
     // Never bridged and never answered (security.md X04); it may be about a message of ours.
     const id = attr(stanza, "id");
-    if (id) gateway.refused(bridge, id, readError(stanza).message);
+    if (id) onRefused(id, readError(stanza).message);
     return;
   }
   if (type === "headline" || isForwarded(stanza)) return;
@@ -64,7 +66,7 @@ async function receive(
   const body = decode(stanza, from.toString());
   if (body) return gateway.submit(bridge, from.bare, contact, body);
   const active = chatState(stanza);
-  if (active !== undefined) gateway.typing(bridge, from.bare, contact, active);
+  if (active !== undefined) gateway.hints.typing(bridge, from.bare, contact, active);
 }
 
 const longestId = 4_096;

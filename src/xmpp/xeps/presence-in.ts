@@ -33,7 +33,7 @@ async function receive(request: Request, options: PresenceInOptions): Promise<vo
     case "unavailable":
       options.online.gone(from);
       if (contact === undefined && options.online.clientOf(user) === undefined)
-        options.gateway.userPresence(options.bridge, user, "offline", undefined);
+        options.gateway.hints.presence(options.bridge, user, "offline", undefined);
       return;
     default:
       return;
@@ -44,7 +44,12 @@ async function receive(request: Request, options: PresenceInOptions): Promise<vo
 function tell({ stanza, from }: Request, { bridge, gateway }: PresenceInOptions): void {
   const show = textOf(stanza, "show");
   const quiet = show === "away" || show === "xa" || show === "dnd";
-  gateway.userPresence(bridge, from.bare, quiet ? "away" : "online", textOf(stanza, "status")?.slice(0, longestStatus));
+  gateway.hints.presence(
+    bridge,
+    from.bare,
+    quiet ? "away" : "online",
+    textOf(stanza, "status")?.slice(0, longestStatus),
+  );
 }
 
 const longestStatus = 500;
@@ -54,14 +59,14 @@ async function subscribe(
   contact: string | undefined,
   { bridge, gateway }: PresenceInOptions,
 ): Promise<void> {
-  const output = gateway.outputOf(bridge);
+  const { output, contacts } = gateway.bridges.get(bridge);
   if (contact === undefined) {
-    await gateway.enrol(bridge, user);
+    await gateway.registrations.enrol(bridge, user);
     output.subscription(user, undefined, "subscribed");
     return show(user, undefined, { bridge, gateway });
   }
-  const account = await gateway.accountFor(bridge, user, contact);
-  await gateway.contactsOf(bridge).subscribe(account.id, user, contact);
+  const account = await gateway.registrations.accountFor(bridge, user, contact);
+  await contacts.subscribe(account.id, user, contact);
   output.subscription(user, contact, "subscribed");
   return show(user, contact, { bridge, gateway });
 }
@@ -71,9 +76,10 @@ async function unsubscribe(
   contact: string | undefined,
   { bridge, gateway }: PresenceInOptions,
 ): Promise<void> {
+  const { output, contacts } = gateway.bridges.get(bridge);
   const account = contact && (await gateway.accounts.forContact(bridge, user, contact));
-  if (account) await gateway.contactsOf(bridge).unsubscribe(account.id, contact);
-  gateway.outputOf(bridge).subscription(user, contact, "unsubscribed");
+  if (account) await contacts.unsubscribe(account.id, contact);
+  output.subscription(user, contact, "unsubscribed");
 }
 
 /** A probe is answered only to those who are subscribed: others learn nothing (security.md X10). */
@@ -82,15 +88,16 @@ async function show(
   contact: string | undefined,
   { bridge, gateway }: Pick<PresenceInOptions, "bridge" | "gateway">,
 ): Promise<void> {
+  const { output, contacts } = gateway.bridges.get(bridge);
   const account =
     contact === undefined
       ? gateway.accounts.of(bridge, user).at(-1)
       : await gateway.accounts.forContact(bridge, user, contact);
   if (account === undefined) {
-    if (contact === undefined) gateway.outputOf(bridge).presence(user, undefined, { available: true });
+    if (contact === undefined) output.presence(user, undefined, { available: true });
     return;
   }
-  const known = contact === undefined ? undefined : await gateway.contactsOf(bridge).get(account.id, contact);
+  const known = contact === undefined ? undefined : await contacts.get(account.id, contact);
   if (contact !== undefined && !known?.subscribed) return;
-  gateway.outputOf(bridge).presence(user, contact, gateway.presence.of(account, contact, known?.name));
+  output.presence(user, contact, gateway.presence.of(account, contact, known?.name));
 }

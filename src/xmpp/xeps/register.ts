@@ -1,7 +1,7 @@
 // XEP-0077: In-Band Registration with a gateway (XEP-0100 section 4.1): the first question of the sign-in, in one step.
 import { randomUUID } from "node:crypto";
 import type { Answers, Field, Prompt } from "#bridge";
-import { available } from "../../gateway/commands.ts";
+import { available, type Command, type CommandContext } from "../../gateway/commands.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import { NS } from "../ns.ts";
 import type { Feature, IqRequest } from "../router.ts";
@@ -37,12 +37,11 @@ export function registration(options: RegisterOptions): Feature {
 }
 
 /** What registering means here: sign in, or without account mode get one's address. */
-function command(user: string, { bridge, gateway }: RegisterOptions) {
-  const context = gateway.context(bridge, user);
+function registering(context: CommandContext): Command {
   const list = available(context);
   const found = list.find((one) => one.word === "login") ?? list.find((one) => one.word === "join");
   if (found === undefined) throw new StanzaError("not-allowed", "There is nothing to register for.");
-  return found.run(context, "");
+  return found;
 }
 
 async function form(request: IqRequest, options: RegisterOptions): Promise<Element> {
@@ -51,7 +50,8 @@ async function form(request: IqRequest, options: RegisterOptions): Promise<Eleme
   const registered = gateway.accounts.of(bridge, user).length > 0;
   const id = randomUUID();
   const context = gateway.context(bridge, user);
-  if (context.bridge.login === undefined) {
+  const command = registering(context);
+  if (command.word === "join") {
     return el(
       "query",
       { xmlns: NS.register },
@@ -59,7 +59,7 @@ async function form(request: IqRequest, options: RegisterOptions): Promise<Eleme
       el("instructions", {}, "Send the empty form to get your address."),
     );
   }
-  const step = await gateway.dialogs.start(id, user, command(user, options));
+  const step = await gateway.dialogs.start(id, user, command.run(context, ""));
   gateway.dialogs.cancel(id);
   if (!("prompt" in step)) throw new StanzaError("not-allowed", "There is nothing to fill in.");
   return el(
@@ -73,11 +73,12 @@ async function form(request: IqRequest, options: RegisterOptions): Promise<Eleme
 }
 
 async function submit(request: IqRequest, options: RegisterOptions): Promise<Element | undefined> {
-  const { gateway } = options;
+  const { gateway, bridge } = options;
   const user = request.from.bare;
   if (child(request.payload, "remove")) return remove(user, options);
   const id = randomUUID();
-  const first = await gateway.dialogs.start(id, user, command(user, options));
+  const context = gateway.context(bridge, user);
+  const first = await gateway.dialogs.start(id, user, registering(context).run(context, ""));
   if ("done" in first) return undefined;
   try {
     const next = await gateway.dialogs.answer(
@@ -98,7 +99,7 @@ async function submit(request: IqRequest, options: RegisterOptions): Promise<Ele
 async function remove(user: string, { bridge, gateway }: RegisterOptions): Promise<undefined> {
   const accounts = gateway.accounts.of(bridge, user);
   if (accounts.length === 0) throw new StanzaError("registration-required", "You are not registered here.");
-  for (const account of [...accounts]) await gateway.signOut(account);
+  for (const account of [...accounts]) await gateway.registrations.signOut(account);
   return undefined;
 }
 

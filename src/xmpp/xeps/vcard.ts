@@ -24,8 +24,8 @@ export function vcards({
         async handle({ from, contact }) {
           if (contact === undefined) return el("vCard", { xmlns: NS.vcard }, el("FN", {}, `${title} gateway`));
           const account = await gateway.accounts.forContact(bridge, from.bare, contact);
-          const known = account && (await gateway.contactsOf(bridge).get(account.id, contact));
-          const address = gateway.bridgeOf(bridge).bridge.contacts.toLocal(contact);
+          const known = account && (await gateway.bridges.get(bridge).contacts.get(account.id, contact));
+          const address = gateway.bridges.get(bridge).bridge.contacts.toLocal(contact);
           return el(
             "vCard",
             { xmlns: NS.vcard },

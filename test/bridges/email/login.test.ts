@@ -1,4 +1,5 @@
 // The sign-in dialogue against a real Dovecot and Postfix.
+import { plainFetch } from "../../../src/bridge/harness.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Answers, Prompt, SignedIn } from "#bridge";
 import type { EmailCredentials } from "../../../bridges/email/endpoint.ts";
@@ -31,7 +32,7 @@ interface Story {
 async function play(accounts: object, answers: readonly Answers[]): Promise<Story> {
   const bridge = createEmailBridge({ resolver: loopbackResolver, get: async () => undefined });
   const options = emailOptions.parse({ accounts });
-  const dialogue = bridge.login?.({ options, log: silentLog, signal: AbortSignal.timeout(15_000) });
+  const dialogue = bridge.login?.({ options, log: silentLog, fetch: plainFetch, signal: AbortSignal.timeout(15_000) });
   if (dialogue === undefined) throw new Error("no login");
   const prompts: Prompt[] = [];
   try {
@@ -123,8 +124,6 @@ test("tells someone with Proton Mail at once that it cannot work", async () => {
   expect(story.error).toMatchObject({ kind: "reject", message: expect.stringContaining("Proton Mail has no IMAP") });
 });
 
-test("asks nobody where the operator has switched accounts off", async () => {
-  const story = await play({ enabled: false }, [{ address: "alice@home.test", password: "pw" }]);
-  expect(story.prompts).toEqual([]);
-  expect(story.error).toMatchObject({ kind: "reject", condition: "not-allowed" });
+test.each([true, false])("is offered where the operator has accounts enabled: %s", (enabled) => {
+  expect(createEmailBridge().accountMode?.(emailOptions.parse({ accounts: { enabled } }))).toBe(enabled);
 });

@@ -1,9 +1,12 @@
 // The core's side of a session, in memory: keeps what was delivered and the cursor, as the store would.
+import { MemoryRecords, plainFetch } from "../../../src/bridge/harness.ts";
 import type { Host, Incoming, IncomingOriginal, Json, Logger, SessionState } from "#bridge";
 
 export const silentLog: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 export class RecordingHost implements Host {
+  readonly records = new MemoryRecords();
+  readonly fetch = plainFetch;
   readonly mails: IncomingOriginal[] = [];
   readonly states: string[] = [];
   readonly log: Logger = silentLog;

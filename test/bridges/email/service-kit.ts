@@ -1,4 +1,5 @@
 // Domain mode as the core would run it: accounts of a map, deliveries in memory.
+import { MemoryRecords, plainFetch } from "../../../src/bridge/harness.ts";
 import type { Incoming, IncomingOriginal, Service, ServiceHost } from "#bridge";
 import { operatorPolicy } from "../../../bridges/email/host-policy.ts";
 import type { ListenerTimes } from "../../../bridges/email/lmtp.ts";
@@ -53,6 +54,13 @@ export async function runService(
       const id = accounts.indexOf(self);
       return id < 0 ? undefined : { id, user: self.replace("mail.test", "xmpp.test") };
     },
+    enrol: async () => undefined,
+    deliverAll: async () => {
+      throw new Error("mail comes for one account at a time");
+    },
+    records: new MemoryRecords(),
+    fetch: plainFetch,
+    mount: () => undefined,
     deliver: async (account: number, events: readonly Incoming[]) => {
       await running.interrupt?.(account);
       const list = mails.get(account) ?? [];

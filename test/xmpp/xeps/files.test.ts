@@ -60,7 +60,7 @@ describe("a file on its way to a user", () => {
       type: "image/png; x=y",
       size: -1,
       width: Number.NaN,
-      height: 1e400,
+      height: Number.POSITIVE_INFINITY,
       duration: 0.5,
       sha256: "short",
     };

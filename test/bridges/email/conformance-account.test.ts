@@ -1,9 +1,10 @@
 // The suite that every bridge passes, for account mode on a real Dovecot.
-import { afterAll, beforeAll, beforeEach, describe, test } from "vitest";
+import { afterAll, beforeAll, beforeEach } from "vitest";
 import { createEmailBridge } from "../../../bridges/email/index.ts";
 import { emailOptions } from "../../../bridges/email/options.ts";
-import { conformance, type Harness } from "../../../src/bridge/test-kit.ts";
-import { type FakeSmtp, startFakeSmtp } from "../../kit/fake-smtp.ts";
+import { connectAccount, type Harness } from "../../../src/bridge/test-kit.ts";
+import { describeConformance } from "../../kit/conformance.ts";
+import { startFakeSmtp } from "../../kit/fake-smtp.ts";
 import { type Dovecot, startDovecot } from "../../lab/dovecot.ts";
 import { drop } from "./lab-mail.ts";
 import { loopbackResolver } from "./resolver.ts";
@@ -16,7 +17,6 @@ const bridge = createEmailBridge({
   times: { first: 50, most: 200, confirmRefusal: [50], jobWait: 2000 },
 });
 let dovecot: Dovecot;
-let smtp: FakeSmtp;
 let trouble: Trouble;
 let users = 0;
 
@@ -32,9 +32,9 @@ beforeEach(() => {
   users += 1;
 });
 
-async function newHarness(): Promise<Harness> {
+async function createHarness(): Promise<Harness> {
   const self = `alice${users}@home.test`;
-  smtp = await startFakeSmtp({
+  const smtp = await startFakeSmtp({
     script: ({ stage }) => {
       if (stage !== "rcpt" || trouble === undefined) return undefined;
       return trouble === "retry" ? "451 4.3.0 try again later" : "550 5.7.1 not from you";
@@ -45,16 +45,16 @@ async function newHarness(): Promise<Harness> {
   const options = emailOptions.parse({
     accounts: { servers: { "home.test": { imap: imapServer, smtp: smtpServer } } },
   });
+  const alice = { bridge, options, self };
   let letters = 0;
   return {
-    bridge,
-    options,
-    self,
-    get credentials() {
-      const password = trouble === "login-required" ? "changed" : dovecot.password;
-      return { imap: imapServer, smtp: smtpServer, address: self, user: self, password };
-    },
+    ...alice,
     peer,
+    connect(host) {
+      const password = trouble === "login-required" ? "changed" : dovecot.password;
+      const credentials = { imap: imapServer, smtp: smtpServer, address: self, user: self, password };
+      return connectAccount(alice, credentials, host);
+    },
     received: async () => smtp.mails.filter((mail) => mail.accepted).map((mail) => textOf(mail.raw)),
     write: async (text) => {
       letters += 1;
@@ -76,15 +76,4 @@ function textOf(raw: Buffer): string {
   return Buffer.from(bytes, "latin1").toString("utf8").replaceAll(/ \r\n/g, " ");
 }
 
-describe("account mode", () => {
-  for (const check of conformance) {
-    test(check.name, async () => {
-      const harness = await newHarness();
-      try {
-        await check.run(harness);
-      } finally {
-        await harness.close();
-      }
-    }, 30_000);
-  }
-});
+describeConformance("account mode", [], createHarness);

@@ -1,0 +1,95 @@
+// The operator lets nobody sign in with an account of their own: nothing speaks of it then.
+import { describe, expect, test } from "vitest";
+import type { AnyBridge } from "#bridge";
+import { startStory, type Story } from "./story.ts";
+
+const commands = "http://jabber.org/protocol/commands";
+const stanzas = "urn:ietf:params:xml:ns:xmpp-stanzas";
+const registration = (type: string) =>
+  `<iq type="${type}" id="{id}" from="alice@localhost/phone" to="toy.localhost"><query xmlns="jabber:iq:register"/></iq>`;
+const refused = (condition: string, text: string) =>
+  `<iq type="error" id="{id}" from="toy.localhost" to="alice@localhost/phone">
+    <error type="cancel"><${condition} xmlns="${stanzas}"/><text xmlns="${stanzas}">${text}</text></error></iq>`;
+
+const bridge = (toy: AnyBridge): AnyBridge => ({ ...toy, accountMode: () => false });
+const writes = (story: Story, text: string) =>
+  story.send(`<message type="chat" from="alice@localhost/phone" to="toy.localhost"><body>${text}</body></message>`);
+const reads = (story: Story, text: string) =>
+  story.expect(`<message type="chat" from="toy.localhost" to="alice@localhost"><body>${text}</body></message>`);
+
+describe("where everybody has an address", () => {
+  test("the chat tells of it, and knows no login", async () => {
+    const story = await startStory({ domain: true, bridge });
+    await writes(story, "accounts");
+    await reads(story, `You have no account here. Send "join" to get your address.`);
+    await writes(story, "login");
+    await reads(story, `I do not know "login". Write "help" to see what you can do here.`);
+    await writes(story, "help");
+    await reads(
+      story,
+      [
+        "This is the Toy gateway. You can write:",
+        "help - What you can do here",
+        "join - Get your address on this server",
+        "accounts - Your accounts and their state",
+        "add ADDRESS [NAME] - Add a contact",
+        "contacts [ACCOUNT] - Your contacts here",
+        "full ADDRESS - The whole of the last message of a contact",
+        "logout [ACCOUNT] - Sign out and delete your data here",
+        "cancel - leave a dialogue",
+      ].join("\n"),
+    );
+  });
+
+  test("the command window has no login", async () => {
+    const story = await startStory({ domain: true, bridge });
+    await story.ask(
+      `<iq type="get" id="{id}" from="alice@localhost/phone" to="toy.localhost">
+        <query xmlns="http://jabber.org/protocol/disco#items" node="${commands}"/></iq>`,
+      `<iq type="result" id="{id}" from="toy.localhost" to="alice@localhost/phone">
+        <query xmlns="http://jabber.org/protocol/disco#items" node="${commands}">
+        <item jid="toy.localhost" node="viaduct/help" name="What you can do here"/>
+        <item jid="toy.localhost" node="viaduct/join" name="Get your address on this server"/>
+        <item jid="toy.localhost" node="viaduct/accounts" name="Your accounts and their state"/>
+        <item jid="toy.localhost" node="viaduct/add" name="Add a contact"/>
+        <item jid="toy.localhost" node="viaduct/contacts" name="Your contacts here"/>
+        <item jid="toy.localhost" node="viaduct/full" name="The whole of the last message of a contact"/>
+        <item jid="toy.localhost" node="viaduct/logout" name="Sign out and delete your data here"/></query></iq>`,
+    );
+    await story.ask(
+      `<iq type="set" id="{id}" from="alice@localhost/phone" to="toy.localhost">
+        <command xmlns="${commands}" node="viaduct/login" action="execute"/></iq>`,
+      refused("item-not-found", "There is no such command."),
+    );
+  });
+
+  test("registering asks for no password", async () => {
+    const story = await startStory({ domain: true, bridge });
+    await story.ask(
+      registration("get"),
+      `<iq type="result" id="{id}" from="toy.localhost" to="alice@localhost/phone"><query xmlns="jabber:iq:register">
+        <instructions>Send the empty form to get your address.</instructions></query></iq>`,
+    );
+    await story.ask(
+      registration("set"),
+      `<iq type="result" id="{id}" from="toy.localhost" to="alice@localhost/phone"/>`,
+    );
+    expect(story.viaduct.gateway.accounts.bySelf("toy", "alice")?.user).toBe("alice@localhost");
+  });
+});
+
+describe("where there is no address either", () => {
+  test("nobody is sent to sign in", async () => {
+    const story = await startStory({ bridge });
+    for (const type of ["get", "set"])
+      await story.ask(registration(type), refused("not-allowed", "There is nothing to register for."));
+    await writes(story, "accounts");
+    await reads(story, "You have no account here.");
+    await story.send(
+      `<message type="chat" id="m1" from="alice@localhost/phone" to="bob@toy.localhost"><body>hi</body></message>`,
+    );
+    await story.expect(`<message type="error" id="m1" from="bob@toy.localhost" to="alice@localhost/phone">
+      <error type="cancel"><not-allowed xmlns="${stanzas}"/>
+      <text xmlns="${stanzas}">There is no address for you here.</text></error></message>`);
+  });
+});

@@ -96,6 +96,7 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
       log: log.child({ component: entry.jid }),
       window: config.limits.window,
       maxStanza: config.limits.stanzaSize,
+      links: web?.links,
       ...(parts.link === undefined ? {} : { limits: parts.link }),
     });
     gateway.bridges.attach(bridge, entry.options, component.output);

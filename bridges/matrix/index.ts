@@ -20,6 +20,7 @@ export function createMatrixBridge(deps: MatrixDeps = {}): MatrixBridge {
     identity: { type: "matrix", title: "Matrix", addressPrompt: "Enter a Matrix address, such as @name:example.org" },
     verbs: matrixVerbs,
     threads: true,
+    files: true,
     options: matrixOptions,
     contacts,
     rooms,

@@ -67,7 +67,7 @@ export class DirectChats {
 
   async #create(userId: string): Promise<string> {
     if (!isUserId(userId))
-      throw new BridgeError("reject", `${userId} is not a Matrix user.`, { condition: "item-not-found" });
+      throw new BridgeError("reject", "That is not a Matrix user.", { condition: "item-not-found" });
     const encryption = { type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } };
     try {
       const answer = await this.#deps.api.request("POST", ["v3", "createRoom"], {

@@ -8,7 +8,7 @@ import type { JsonObject } from "../../bridges/matrix/json.ts";
 import { Rooms } from "../../bridges/matrix/rooms.ts";
 import { SentEvents } from "../../bridges/matrix/sent-events.ts";
 import type { Incoming } from "../../src/bridge/index.ts";
-import { MemoryRecords } from "../../src/bridge/test-kit.ts";
+import { MemoryRecords } from "../../src/bridge/harness.ts";
 
 const self = "@alice:example.org";
 const log = { debug() {}, info() {}, warn() {}, error() {} };

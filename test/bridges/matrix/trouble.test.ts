@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { MatrixCredentials } from "../../../bridges/matrix/credentials.ts";
 import type { BridgeError } from "../../../src/bridge/index.ts";
-import { MemoryHost } from "../../../src/bridge/test-kit.ts";
+import { MemoryHost } from "../../../src/bridge/harness.ts";
 import { MatrixPerson, saying } from "../../kit/matrix-person.ts";
 import { startSynapse, type Synapse } from "../../lab/synapse.ts";
 import { type HomeserverProxy, type Script, startHomeserverProxy } from "./homeserver-proxy.ts";

@@ -29,7 +29,7 @@ process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 /** A server that cannot be installed is a failure by itself; the tests that need no server still run. */
 async function installServers(): Promise<Counts> {
   try {
-    await ensureInstalled(["prosody", "ejabberd", "dovecot", "postfix", "clients", "strace"], (line) =>
+    await ensureInstalled(["prosody", "ejabberd", "dovecot", "postfix", "synapse", "clients", "strace"], (line) =>
       console.log(line),
     );
     return { passed: 0, failed: 0, skipped: 0 };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { backportsSource, mainSource, parseSources } from "./apt-sources.ts";
+import { backportsSource, mainSource, parseSources, sourceLine } from "./apt-sources.ts";
 
 test("reads paragraphs, leaving out comments, source packages and what is disabled", () => {
   const text = `Types: deb
@@ -53,4 +53,12 @@ deb [signed-by=/k.gpg] http://mirror.test/debian bookworm main
   expect(mirror && backportsSource(mirror, "bookworm-backports")).toBe(
     "Types: deb\nURIs: http://mirror.test/debian\nSuites: bookworm-backports\nComponents: main\nSigned-By: /k.gpg\n",
   );
+});
+
+test("a suite for an apt of its own keeps the mirror's key", () => {
+  const [mirror] = parseSources(
+    "sources.list",
+    "deb [signed-by=/k.gpg] http://mirror.test/debian bookworm main contrib\n",
+  );
+  expect(mirror && sourceLine(mirror, "sid")).toBe("deb [signed-by=/k.gpg] http://mirror.test/debian sid main\n");
 });

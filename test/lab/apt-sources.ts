@@ -1,4 +1,8 @@
 // Reads apt's source lists (sources.list(5)), so that the lab takes packages from the mirror this machine already uses.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+export const sourcesFolder = "/etc/apt/sources.list.d";
 
 export interface Source {
   readonly uri: string;
@@ -6,6 +10,14 @@ export interface Source {
   readonly components: readonly string[];
   /** Path of the key, when the list names one. */
   readonly signedBy: string | undefined;
+}
+
+/** Every source of this machine. */
+export function machineSources(): Source[] {
+  const files = existsSync(sourcesFolder) ? readdirSync(sourcesFolder).map((name) => join(sourcesFolder, name)) : [];
+  return ["/etc/apt/sources.list", ...files]
+    .filter((file) => existsSync(file) && /\.(list|sources)$/.test(file))
+    .flatMap((file) => parseSources(file, readFileSync(file, "utf8")));
 }
 
 /** Both formats: one line a source (`.list`) and paragraphs (`.sources`). Only binary package sources. */
@@ -50,6 +62,12 @@ export function mainSource(sources: readonly Source[], suite: string): Source | 
 export function backportsSource(mirror: Source, suite: string): string {
   const key = mirror.signedBy ? `Signed-By: ${mirror.signedBy}\n` : "";
   return `Types: deb\nURIs: ${mirror.uri}\nSuites: ${suite}\nComponents: main\n${key}`;
+}
+
+/** Another suite on the same mirror as the one line of a `.list`, for an apt that knows nothing else. */
+export function sourceLine(mirror: Source, suite: string): string {
+  const key = mirror.signedBy ? `[signed-by=${mirror.signedBy}] ` : "";
+  return `deb ${key}${mirror.uri} ${suite} main\n`;
 }
 
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");

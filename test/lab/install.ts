@@ -1,11 +1,12 @@
 // Installs what the lab needs from Debian's packages: `node test/lab/install.ts prosody dovecot`.
-import { spawn } from "node:child_process";
-import { existsSync, linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { backportsSource, mainSource, parseSources } from "./apt-sources.ts";
+import { backportsSource, machineSources, mainSource, sourcesFolder } from "./apt-sources.ts";
 import { recipes, type Want } from "./packages.ts";
+import { type Ran, run } from "./run.ts";
+import { unpack } from "./unpacked.ts";
 
 type Log = (line: string) => void;
 
@@ -30,34 +31,41 @@ async function install(what: readonly Want[], log: Log): Promise<void> {
   log(`installing ${what.join(", ")} from Debian's packages`);
   const stable = [...new Set(what.flatMap((want) => recipes[want].stable ?? []))];
   const backports = [...new Set(what.flatMap((want) => recipes[want].backports ?? []))];
+  const unpacked = what.flatMap((want) => recipes[want].unpacked ?? []);
   if (backports.length > 0) addBackports(log);
   for (const { preseed } of what.map((want) => recipes[want])) {
-    if (preseed) await run("debconf-set-selections", [], preseed);
+    if (preseed) await run("debconf-set-selections", [], { input: preseed });
   }
-
-  await withoutServices(async () => {
-    for (let attempt = 1; ; attempt++) {
-      // A third-party list of this machine may be unreachable; what counts is whether the packages can be had.
-      const ran = [await apt(["update"])];
-      if (stable.length > 0) ran.push(await apt(["install", ...stable]));
-      if (backports.length > 0) ran.push(await apt(["install", "-t", "bookworm-backports", ...backports]));
-      if (ran.slice(1).every((step) => step.code === 0)) return;
-      // An update that reached nothing ends with 0 and warnings: it is shown in any case.
-      const said = ran.filter((step, index) => index === 0 || step.code !== 0).map((step) => step.output);
-      if (attempt === 3)
-        throw new Error(`apt-get could not install ${what.join(", ")}, three times:\n${said.join("\n")}`);
-      log(`apt-get failed (attempt ${attempt} of 3), trying again. It said:\n${said.join("\n")}`);
-      await run("dpkg", ["--configure", "-a"]); // an earlier run may have been interrupted
-      await sleep(attempt * 3000);
-    }
-  });
+  if (stable.length + backports.length > 0) {
+    await withoutServices(() => upToThreeTimes(log, () => installWithApt(stable, backports)));
+  }
+  for (const one of unpacked) await upToThreeTimes(log, () => unpack(one));
   log(`installed ${what.join(", ")}`);
 }
 
-interface Ran {
-  readonly code: number | null;
-  /** The last lines of standard output and error. */
-  readonly output: string;
+async function installWithApt(stable: readonly string[], backports: readonly string[]): Promise<void> {
+  // A third-party list of this machine may be unreachable; what counts is whether the packages can be had.
+  const ran = [await apt(["update"])];
+  if (stable.length > 0) ran.push(await apt(["install", ...stable]));
+  if (backports.length > 0) ran.push(await apt(["install", "-t", "bookworm-backports", ...backports]));
+  if (ran.slice(1).every((step) => step.code === 0)) return;
+  await run("dpkg", ["--configure", "-a"]); // an earlier run may have been interrupted
+  // An update that reached nothing ends with 0 and warnings: it is shown in any case.
+  throw new Error(ran.flatMap((step, index) => (index === 0 || step.code !== 0 ? [step.output] : [])).join("\n"));
+}
+
+/** A mirror has bad moments. */
+async function upToThreeTimes(log: Log, work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      const said = error instanceof Error ? error.message : String(error);
+      if (attempt === 3) throw new Error(`three attempts failed, the last with:\n${said}`, { cause: error });
+      log(`attempt ${attempt} of 3 failed, trying again. It said:\n${said}`);
+      await sleep(attempt * 3000);
+    }
+  }
 }
 
 function apt(args: readonly string[]): Promise<Ran> {
@@ -66,23 +74,6 @@ function apt(args: readonly string[]): Promise<Ran> {
   // Check-Valid-Until: a mirror's copy of a list may be older than its week of validity.
   const options = ["DPkg::Lock::Timeout=120", "Acquire::Retries=3", "Acquire::Check-Valid-Until=false"];
   return run("apt-get", ["-q", ...options.flatMap((option) => ["-o", option]), command, ...unattended, ...rest]);
-}
-
-async function run(command: string, args: readonly string[], input = ""): Promise<Ran> {
-  const path = `${process.env["PATH"] ?? ""}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`;
-  const env = { ...process.env, PATH: path, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" };
-  const child = spawn(command, args, { env, stdio: ["pipe", "pipe", "pipe"], signal: AbortSignal.timeout(900_000) });
-  const lines: Buffer[] = [];
-  child.stdout.on("data", (chunk: Buffer) => lines.push(chunk));
-  child.stderr.on("data", (chunk: Buffer) => lines.push(chunk));
-  child.stdin.on("error", () => {}); // a program that ends without reading its input is judged by its exit code
-  child.stdin.end(input);
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", resolve);
-  });
-  const output = Buffer.concat(lines).toString().trim().split("\n").slice(-25).join("\n");
-  return { code, output };
 }
 
 function requireDebian12AsRoot(missing: readonly Want[]): void {
@@ -102,16 +93,13 @@ function requireDebian12AsRoot(missing: readonly Want[]): void {
 
 /** Adds the backports suite on the mirror that this machine already uses, unless some list has it. */
 function addBackports(log: Log): void {
-  const folder = "/etc/apt/sources.list.d";
-  const files = existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
-  const sources = ["/etc/apt/sources.list", ...files]
-    .filter((file) => existsSync(file) && /\.(list|sources)$/.test(file))
-    .flatMap((file) => parseSources(file, readFileSync(file, "utf8")));
+  const sources = machineSources();
   if (sources.some((source) => source.suites.includes("bookworm-backports"))) return;
   const main = mainSource(sources, "bookworm");
   if (!main)
     throw new Error("No source list of this machine offers Debian bookworm main, so backports cannot be added.");
-  writeFileSync(join(folder, "lab-bookworm-backports.sources"), backportsSource(main, "bookworm-backports"));
+  const file = join(sourcesFolder, "lab-bookworm-backports.sources");
+  writeFileSync(file, backportsSource(main, "bookworm-backports"));
   log("added the bookworm-backports suite to apt");
 }
 

@@ -5,17 +5,19 @@ import { startEjabberd } from "./ejabberd.ts";
 import { ensureInstalled } from "./install.ts";
 import { startPostfix } from "./postfix.ts";
 import { startProsody } from "./prosody.ts";
+import { startSynapse } from "./synapse.ts";
 
 const say = (line: string): void => console.log(line);
 const users = { alice: "pw", bob: "pw" };
 
-await ensureInstalled(["prosody", "ejabberd", "dovecot", "postfix"], say);
+await ensureInstalled(["prosody", "ejabberd", "dovecot", "postfix", "synapse"], say);
 const prosody = await startProsody({ users, tls: true, conflict: "kick_old" });
 const ejabberd = await startEjabberd({ users, tls: true });
 const dovecot = await startDovecot();
 const gateway = { "mail.localhost": "lmtp:inet:127.0.0.1:2525" };
 const postfix = await startPostfix({ lmtpPort: dovecot.lmtpPort, saslPort: dovecot.saslPort, gateway });
-const servers: readonly Lifecycle[] = [postfix, dovecot, ejabberd, prosody];
+const synapse = await startSynapse({ users });
+const servers: readonly Lifecycle[] = [synapse, postfix, dovecot, ejabberd, prosody];
 
 for (const { name, c2sPort, componentPort, httpPort, logFile } of [prosody, ejabberd]) {
   say(`${name.padEnd(9)} clients ${c2sPort}  component ${componentPort}  http ${httpPort}  log ${logFile}`);
@@ -27,6 +29,8 @@ say(
 say("          any user@any.domain with password pw");
 say(`postfix   smtp ${postfix.smtpPort}  submission ${postfix.submissionPort}  log ${postfix.dir}/postfix.log`);
 say("          mail.localhost goes to the gateway's LMTP on 2525; nobody@, full@ and big@ are refused");
+say(`synapse   ${synapse.baseUrl}  server name ${synapse.serverName}  log ${synapse.logFile}`);
+say("          users alice and bob with password pw");
 say("Ctrl-C stops them all.");
 
 const end = async (): Promise<void> => {

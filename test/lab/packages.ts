@@ -1,7 +1,9 @@
 // What the lab wants from Debian, and how to see without asking dpkg (0.5 s) that it is there.
 import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Unpacked } from "./unpacked.ts";
 
-export type Want = "prosody" | "ejabberd" | "dovecot" | "postfix" | "clients" | "strace" | "gajim";
+export type Want = "prosody" | "ejabberd" | "dovecot" | "postfix" | "synapse" | "clients" | "strace" | "gajim";
 
 interface Recipe {
   /** From Debian 12 backports: bookworm itself has Prosody 0.12 and ejabberd 23.01. */
@@ -9,8 +11,13 @@ interface Recipe {
   readonly stable?: readonly string[];
   /** Answers for debconf. */
   readonly preseed?: string;
+  /** Not installed but unpacked: from a suite that does not fit this system. */
+  readonly unpacked?: Unpacked;
   readonly installed: () => boolean;
 }
+
+/** A folder for root alone to write, and kept: the next run and the next clone find it. */
+export const synapseRoot = "/var/cache/viaduct-lab/synapse";
 
 const all = (...paths: readonly string[]): boolean => paths.every((path) => existsSync(path));
 
@@ -47,6 +54,15 @@ export const recipes: Record<Want, Recipe> = {
     stable: ["postfix", "openssl"],
     preseed: "postfix postfix/main_mailer_type select No configuration\n",
     installed: () => all("/usr/lib/postfix/sbin/master", "/usr/sbin/postqueue", "/usr/bin/openssl"),
+  },
+  synapse: {
+    unpacked: {
+      root: synapseRoot,
+      suite: "sid", // no other suite has it
+      packages: ["matrix-synapse"],
+      firstRun: "import synapse.app.homeserver",
+    },
+    installed: () => all(join(synapseRoot, "usr/lib/python3/dist-packages/synapse/app/homeserver.py")),
   },
   clients: {
     stable: ["python3-slixmpp", "go-sendxmpp"],

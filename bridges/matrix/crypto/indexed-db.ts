@@ -99,20 +99,20 @@ export class AccountDatabases {
   }
 }
 
-/** The names that crypto-wasm looks up on globalThis. */
-const interfaces = [
-  "IDBCursor",
-  "IDBCursorWithValue",
-  "IDBDatabase",
-  "IDBFactory",
-  "IDBIndex",
-  "IDBKeyRange",
-  "IDBObjectStore",
-  "IDBOpenDBRequest",
-  "IDBRequest",
-  "IDBTransaction",
-  "IDBVersionChangeEvent",
-] as const;
+/** What crypto-wasm looks up on globalThis. */
+const interfaces = {
+  IDBCursor: fake.IDBCursor,
+  IDBCursorWithValue: fake.IDBCursorWithValue,
+  IDBDatabase: fake.IDBDatabase,
+  IDBFactory: fake.IDBFactory,
+  IDBIndex: fake.IDBIndex,
+  IDBKeyRange: fake.IDBKeyRange,
+  IDBObjectStore: fake.IDBObjectStore,
+  IDBOpenDBRequest: fake.IDBOpenDBRequest,
+  IDBRequest: fake.IDBRequest,
+  IDBTransaction: fake.IDBTransaction,
+  IDBVersionChangeEvent: fake.IDBVersionChangeEvent,
+};
 
 /** The one of this process, made at the first call: Node has no IndexedDB of its own. */
 export function accountDatabases(): AccountDatabases {
@@ -121,7 +121,9 @@ export function accountDatabases(): AccountDatabases {
   if (present !== undefined) throw new Error("something else has put an indexedDB on globalThis");
   const databases = new AccountDatabases();
   Object.defineProperty(globalThis, "indexedDB", { value: databases, configurable: true });
-  for (const name of interfaces) Object.defineProperty(globalThis, name, { value: fake[name], configurable: true });
+  for (const [name, value] of Object.entries<unknown>(interfaces)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true });
+  }
   return databases;
 }
 

@@ -1,0 +1,163 @@
+// Verification by comparing emoji with another device of the same user (Client-Server API, "Short Authentication String
+// (SAS) verification"), over to-device messages.
+import { BridgeError } from "#bridge";
+import type { OutgoingRequests } from "./outgoing-requests.ts";
+import type { CryptoWasm, Wasm } from "./wasm.ts";
+
+/** One of seven. `name` is in English, from the specification. */
+export interface SasEmoji {
+  readonly symbol: string;
+  readonly name: string;
+}
+
+/** A dialogue with one other device. Every step rejects with BridgeError `reject` when the other side gives up. */
+export interface Verification {
+  /** The other device; unknown until one of the user's devices takes up what we asked. */
+  readonly deviceId: string | undefined;
+  /** The request came from there: nothing happens before `emoji` accepts it. */
+  readonly incoming: boolean;
+  /** Agrees to it, waits for the other side and resolves with the seven emoji that both must show. */
+  emoji(): Promise<readonly SasEmoji[]>;
+  /** The user says they are the same. Resolves when both sides are through and this device is verified. */
+  confirm(): Promise<void>;
+  /** The user says they differ, or wants no more. */
+  cancel(): Promise<void>;
+}
+
+interface VerificationDeps {
+  readonly wasm: CryptoWasm;
+  readonly machine: Wasm.OlmMachine;
+  readonly requests: OutgoingRequests;
+  readonly signal: AbortSignal;
+}
+
+/** The specification's own limit for a request that nobody takes up. */
+const patience = 600_000;
+
+/** Asks all other devices of the user. The first that answers is the other side. */
+export async function startVerification(deps: VerificationDeps): Promise<Verification> {
+  const { wasm, machine, requests } = deps;
+  await requests.send(machine.queryKeysForUsers([new wasm.UserId(machine.userId.toString())]));
+  const identity = await machine.getIdentity(new wasm.UserId(machine.userId.toString()));
+  if (!(identity instanceof wasm.OwnUserIdentity)) {
+    throw new BridgeError("reject", "This account has no other verified device: set one up in another Matrix client.", {
+      condition: "item-not-found",
+    });
+  }
+  const [request, message] = await identity.requestVerification([wasm.VerificationMethod.SasV1]);
+  await requests.send(message);
+  return dialogue(deps, request);
+}
+
+/** The request that an event of the sync is, when it comes from another device of the user and is still open. */
+export function incomingVerification(deps: VerificationDeps, flowId: string): Verification | undefined {
+  const { wasm, machine } = deps;
+  const request = machine.getVerificationRequest(new wasm.UserId(machine.userId.toString()), flowId);
+  if (request?.phase() !== wasm.VerificationRequestPhase.Requested || request.weStarted()) return undefined;
+  return dialogue(deps, request);
+}
+
+function dialogue(deps: VerificationDeps, request: Wasm.VerificationRequest): Verification {
+  const { wasm, requests } = deps;
+  const phases = wasm.VerificationRequestPhase;
+  const changes = createChanges(deps.signal);
+  request.registerChangesCallback(changes.tell);
+  let sas: Wasm.Sas | undefined;
+
+  const adopt = (found: Wasm.Sas): Wasm.Sas => {
+    found.registerChangesCallback(changes.tell);
+    return found;
+  };
+  /** The emoji exchange: begun by the other side meanwhile, or by us. */
+  const begin = async (): Promise<Wasm.Sas> => {
+    await changes.until(() => failIfOver(request) || request.phase() !== phases.Requested);
+    await changes.until(() => failIfOver(request) || request.phase() !== phases.Created);
+    const begun = request.getVerification();
+    if (begun instanceof wasm.Sas) {
+      const found = adopt(begun);
+      const accept = found.accept();
+      if (accept) await requests.send(accept);
+      return found;
+    }
+    const started = await request.startSas();
+    if (!started) throw new BridgeError("reject", "The other device cannot compare emoji.");
+    const found = adopt(started[0]);
+    await requests.send(started[1]);
+    return found;
+  };
+
+  return {
+    get deviceId() {
+      return request.otherDeviceId?.toString();
+    },
+    incoming: !request.weStarted(),
+    emoji: async () => {
+      if (!request.weStarted() && request.phase() === phases.Requested) {
+        const accept = request.acceptWithMethods([wasm.VerificationMethod.SasV1]);
+        if (accept) await requests.send(accept);
+      }
+      sas = await begin();
+      return changes.until(() => {
+        failIfOver(request);
+        // Both sides may have begun at once: the library then goes on with the exchange that wins.
+        const current = request.getVerification();
+        if (!(current instanceof wasm.Sas)) return undefined;
+        if (!current.canBePresented()) return undefined;
+        sas = adopt(current);
+        return current.emoji()?.map(({ symbol, description }) => ({ symbol, name: description }));
+      });
+    },
+    confirm: async () => {
+      const current = sas;
+      if (!current) throw new BridgeError("reject", "There is nothing to confirm yet.");
+      for (const message of await current.confirm()) await requests.send(message);
+      await changes.until(() => failIfOver(request) || current.isDone() || request.isDone());
+      await requests.flush();
+    },
+    cancel: async () => {
+      const message = sas ? sas.cancelWithCode("m.mismatched_sas") : request.cancel();
+      if (message) await requests.send(message);
+    },
+  };
+}
+
+function failIfOver(request: Wasm.VerificationRequest): false {
+  if (request.isCancelled()) {
+    throw new BridgeError("reject", "The verification was cancelled on one side or took too long.");
+  }
+  return false;
+}
+
+/** Waiting for the library to say that something is different. */
+function createChanges(signal: AbortSignal) {
+  const waiting = new Set<() => void>();
+  return {
+    tell: async (): Promise<void> => {
+      for (const look of waiting) look();
+    },
+    /** Resolves with the first answer of `look` that is not undefined or false; rejects with what it throws. */
+    until<T>(look: () => T | undefined | false): Promise<T> {
+      return new Promise<T>((resolve, reject) => {
+        const end = (settle: () => void) => {
+          waiting.delete(attempt);
+          clearTimeout(timer);
+          signal.removeEventListener("abort", giveUp);
+          settle();
+        };
+        const giveUp = () => end(() => reject(new BridgeError("reject", "The verification took too long.")));
+        const attempt = () => {
+          try {
+            const found = look();
+            if (found !== undefined && found !== false) end(() => resolve(found));
+          } catch (error) {
+            end(() => reject(error));
+          }
+        };
+        const timer = setTimeout(giveUp, patience).unref();
+        signal.addEventListener("abort", giveUp, { once: true });
+        waiting.add(attempt);
+        attempt();
+      });
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { objectAt } from "../../../../bridges/matrix/json.ts";
+import { MemoryRecords } from "../../../../src/bridge/test-kit.ts";
+import { MatrixPerson, saying } from "../../../kit/matrix-person.ts";
+import { startSynapse, type Synapse } from "../../../lab/synapse.ts";
+import { createRoom, type Device, logIn, openDevice } from "./device.ts";
+
+let synapse: Synapse;
+let users = 0;
+const open: { close(): Promise<void> | void }[] = [];
+
+beforeAll(async () => {
+  synapse = await startSynapse();
+}, 60_000);
+afterAll(async () => {
+  await Promise.all(open.map((one) => one.close()));
+  await synapse.stop();
+}, 60_000);
+
+async function newUser(): Promise<string> {
+  const user = `u${users++}`;
+  await synapse.addUser(user, "pw");
+  return user;
+}
+
+async function newDevice(records = new MemoryRecords()): Promise<Device> {
+  const device = await openDevice(await logIn(synapse.baseUrl, await newUser(), "pw"), records);
+  open.push(device);
+  await device.sync();
+  await device.until("keys are uploaded", () => device.requests.some(({ line }) => line === "POST v3/keys/upload"));
+  return device;
+}
+
+/** The ids of the one-time keys in the body of a request. */
+const keysIn = (body: unknown): string[] => Object.keys(objectAt(body, "one_time_keys"));
+
+async function newPerson(): Promise<MatrixPerson> {
+  const person = await MatrixPerson.connect({
+    baseUrl: synapse.baseUrl,
+    user: await newUser(),
+    password: "pw",
+    crypto: true,
+  });
+  open.push({ close: () => person.stop() });
+  return person;
+}
+
+it("talks both ways with a person on another client in an encrypted room", async () => {
+  const [device, person] = [await newDevice(), await newPerson()];
+  const roomId = await person.createDm(device.login.userId, { encrypted: true });
+  await device.join(roomId);
+  await person.until(() => person.members(roomId).length === 2);
+  await person.say(roomId, "hello from Element");
+  await device.until("the message", async () => (await device.texts()).includes("hello from Element"));
+
+  await device.say(roomId, "hello from XMPP", [device.login.userId, person.userId]);
+  const seen = await person.next(saying("hello from XMPP"));
+  expect(seen.encrypted).toBe(true);
+  expect(seen.sender).toBe(device.login.userId);
+});
+
+it("goes on after a restart as the same device, without uploading keys again", async () => {
+  const records = new MemoryRecords();
+  const [device, person] = [await newDevice(records), await newPerson()];
+  const members = [device.login.userId, person.userId];
+  const roomId = await person.createDm(device.login.userId, { encrypted: true });
+  await device.join(roomId);
+  await person.until(() => person.members(roomId).length === 2);
+  await person.say(roomId, "before");
+  await device.until("the message", async () => (await device.texts()).includes("before"));
+  await device.say(roomId, "mine before", members);
+  await device.close();
+
+  const again = await openDevice(device.login, records);
+  open.push(again);
+  await again.sync();
+  await again.until("old messages", async () => (await again.texts()).includes("before"));
+  await again.say(roomId, "mine after", members);
+  await person.next(saying("mine after"));
+  await person.say(roomId, "after");
+  await again.until("the message", async () => (await again.texts()).includes("after"));
+  expect(await again.texts()).not.toContain("?");
+  const uploaded = [device, again].flatMap(({ requests }) => requests.flatMap(({ body }) => keysIn(body)));
+  expect(uploaded).toHaveLength(51); // 50, and one for that with which the person reached this device
+  expect(new Set(uploaded).size).toBe(51);
+});
+
+it("gives out no ciphertext while the store refuses, and goes on when it works again", async () => {
+  const records = new MemoryRecords();
+  const [device, person] = [await newDevice(records), await newPerson()];
+  const members = [device.login.userId, person.userId];
+  const roomId = await person.createDm(device.login.userId, { encrypted: true });
+  await device.join(roomId);
+  await person.until(() => person.members(roomId).length === 2);
+  await device.say(roomId, "one", members);
+
+  records.save = () => Promise.reject(new Error("the disk is full"));
+  await expect(device.say(roomId, "lost", members)).rejects.toMatchObject({ name: "BridgeError", kind: "retry" });
+  Reflect.deleteProperty(records, "save");
+  await device.say(roomId, "two", members);
+  await person.next(saying("two"));
+  expect(person.all.filter(saying("lost"))).toEqual([]);
+});
+
+it("encrypts more messages than one session may carry", async () => {
+  const [device, person] = [await newDevice(), await newPerson()];
+  const roomId = await person.createDm(device.login.userId, { encrypted: true });
+  await device.join(roomId);
+  await person.until(() => person.members(roomId).length === 2);
+  for (let count = 1; count <= 105; count++) {
+    await device.say(roomId, `number ${count}`, [device.login.userId, person.userId]);
+  }
+  await person.next(saying("number 105"), { timeoutMs: 15_000 });
+});
+
+it("says what is missing, and when it has come", async () => {
+  const [ann, bob] = [await newDevice(), await newDevice()];
+  const members = [ann.login.userId, bob.login.userId];
+  const roomId = await createRoom(ann.call, [bob.login.userId]);
+  await bob.join(roomId);
+  // Ann does not know yet that Bob is there: the key goes to herself alone.
+  await ann.say(roomId, "not for Bob", [ann.login.userId]);
+  const lost = await bob.until("the message", () => bob.events.at(0));
+  const read = await bob.crypto.decrypt(lost.roomId, lost.event);
+  expect(read).toMatchObject({ kind: "missing", reason: "The key of this encrypted message is not here (yet)." });
+  expect(bob.keys).toEqual([]);
+  await ann.say(roomId, "for Bob", members);
+  await bob.until("the second message", async () => (await bob.texts()).includes("for Bob"));
+  expect(read).toMatchObject({ key: { roomId, sessionId: bob.keys[0]?.sessionId } });
+});
+
+it("refuses rooms that are encrypted in another way", async () => {
+  const device = await newDevice();
+  const message = { roomId: "!a:matrix.test", type: "m.room.message", content: {}, members: [device.login.userId] };
+  await expect(device.crypto.encrypt({ ...message, encryption: { algorithm: "m.none" } })).rejects.toMatchObject({
+    kind: "reject",
+  });
+});
+
+it("survives a sync full of nonsense", async () => {
+  const device = await newDevice();
+  await device.crypto.receiveSync({
+    toDevice: [null, 7, "x", [], {}, { type: "m.room.encrypted", sender: "nobody", content: { algorithm: 7 } }],
+    deviceLists: { changed: ["", "@", 7, null, "@ok:matrix.test"], left: {} },
+    oneTimeKeyCounts: { signed_curve25519: 50, other: "many", minus: -1, huge: 1e300 },
+    unusedFallbackKeys: ["signed_curve25519", 7],
+  });
+  await device.crypto.trackUsers(["", "@", "nobody", "@b:matrix.test"]);
+  const nonsense = [{}, { type: "m.room.encrypted", content: { algorithm: "m.megolm.v1.aes-sha2", session_id: "x" } }];
+  for (const event of nonsense)
+    expect(await device.crypto.decrypt("!r:matrix.test", event)).toMatchObject({ kind: "failed" });
+  expect(await device.crypto.decrypt("no room", {})).toMatchObject({ kind: "failed" });
+});

@@ -125,12 +125,15 @@ function assemble(wasm: CryptoWasm, deps: CryptoDeps, machine: Wasm.OlmMachine, 
   const verification = { wasm, machine, requests, signal };
   let closed: Promise<void> | undefined;
   listen(machine, deps, backup);
-  requests.kick();
+  let uploads = 0;
 
   return {
     receiveSync: (sections) =>
       run(async () => {
-        const events = await receive(wasm, machine, sections);
+        // Counts that are older than an upload would make the library add as many keys again.
+        const counted = requests.uploads === uploads && uploads % 2 === 0;
+        const events = await receive(wasm, machine, sections, counted);
+        uploads = requests.uploads;
         for (const flowId of verificationsIn(events, deps.userId)) {
           const asked = incomingVerification(verification, flowId);
           if (asked) deps.onVerification?.(asked);
@@ -172,6 +175,7 @@ async function receive(
   wasm: CryptoWasm,
   machine: Wasm.OlmMachine,
   sections: SyncSections,
+  counted: boolean,
 ): Promise<readonly Wasm.ProcessedToDeviceEvent[]> {
   const { deviceLists, oneTimeKeyCounts, unusedFallbackKeys } = sections;
   const lists = new wasm.DeviceLists(
@@ -184,15 +188,16 @@ async function receive(
       if (Number.isSafeInteger(count)) counts.set(algorithm, Math.max(0, Number(count)));
     }
   }
-  const fallback = Array.isArray(unusedFallbackKeys)
-    ? new Set(unusedFallbackKeys.filter((name): name is string => typeof name === "string"))
-    : undefined;
+  const fallback =
+    counted && Array.isArray(unusedFallbackKeys)
+      ? new Set(unusedFallbackKeys.filter((name): name is string => typeof name === "string"))
+      : undefined;
   const events = JSON.stringify(sections.toDevice.filter(isObject));
   const settings = new wasm.DecryptionSettings(wasm.TrustRequirement.Untrusted);
   // In a sync without counts nothing is known about them; in one with counts, what is not named is used up.
-  return isObject(oneTimeKeyCounts)
+  return counted && isObject(oneTimeKeyCounts)
     ? machine.receiveSyncChanges(events, lists, counts, fallback, settings)
-    : machine.receiveSyncChangesMsc4186(events, lists, counts, fallback, settings);
+    : machine.receiveSyncChangesMsc4186(events, lists, new Map(), fallback, settings);
 }
 
 /** The transaction ids of verification requests from the user's own devices. */

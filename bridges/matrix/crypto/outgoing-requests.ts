@@ -50,9 +50,16 @@ export class OutgoingRequests {
   /** Until when a kind of request rests: milliseconds since the epoch by RequestType. */
   readonly #resting = new Map<Wasm.RequestType, number>();
 
+  #uploads = 0;
+
   constructor(deps: PumpDeps) {
     this.#deps = deps;
     deps.signal.addEventListener("abort", () => clearTimeout(this.#timer), { once: true });
+  }
+
+  /** Counts the beginnings and the ends of uploads of one-time keys: odd while one is on its way. */
+  get uploads(): number {
+    return this.#uploads;
   }
 
   /** Sends what waits, in the background; after a failure when its time has come. */
@@ -107,12 +114,14 @@ export class OutgoingRequests {
 
   /** @returns whether anything was sent, so that there may be more */
   async #round(): Promise<boolean> {
-    const { machine, log, signal } = this.#deps;
+    const { wasm, machine, log, signal } = this.#deps;
     let sent = false;
     let failure: unknown;
     for (const outgoing of await machine.outgoingRequests()) {
       if (signal.aborted) return false;
       if ((this.#resting.get(outgoing.type) ?? 0) > Date.now()) continue;
+      const isUpload = outgoing.type === wasm.RequestType.KeysUpload;
+      if (isUpload) this.#uploads++;
       try {
         await this.send(outgoing);
         sent = true;
@@ -121,6 +130,8 @@ export class OutgoingRequests {
           log.warn({ request: outgoing.type, error: error.message }, "the homeserver refused an encryption request");
           this.#resting.set(outgoing.type, Date.now() + restAfterRefusal);
         } else failure ??= error;
+      } finally {
+        if (isUpload) this.#uploads++;
       }
     }
     if (failure !== undefined) throw failure;

@@ -36,6 +36,8 @@ export interface Device {
   /** Encrypted events that came, oldest first. */
   readonly events: RoomEvent[];
   readonly call: ServerRequest;
+  /** Where the sync is: for a device that is opened again. */
+  readonly cursor: string | undefined;
   /** One round of the sync; waits up to a second for something to come. */
   sync(): Promise<void>;
   /** Syncs until `look` is content. */
@@ -60,7 +62,7 @@ export async function logIn(baseUrl: string, user: string, password: string): Pr
 
 export function callServer(baseUrl: string, token: string | undefined): ServerRequest {
   return async (method, path, { query = {}, body } = {}) => {
-    const url = `${baseUrl}/_matrix/client/${path.map(encodeURIComponent).join("/")}?${new URLSearchParams(query)}`;
+    const url = `${baseUrl}/_matrix/client/${path.map(encodeURIComponent).join("/")}?${new URLSearchParams(query).toString()}`;
     const response = await fetch(url, {
       method,
       headers: {
@@ -82,6 +84,8 @@ export function callServer(baseUrl: string, token: string | undefined): ServerRe
 }
 
 const quiet: CryptoDeps["log"] = { debug() {}, info() {}, warn() {}, error() {} };
+/** Long enough for all that these tests say between two looks. */
+const filter = JSON.stringify({ room: { timeline: { limit: 100 } } });
 export const encryption = { algorithm: "m.megolm.v1.aes-sha2" };
 
 export async function openDevice(login: Login, records: Records, since?: string): Promise<Device> {
@@ -113,11 +117,11 @@ export async function openDevice(login: Login, records: Records, since?: string)
     verifications,
     events,
     call: server,
+    get cursor() {
+      return cursor;
+    },
     sync: async () => {
-      const query = {
-        timeout: cursor === undefined ? "0" : "1000",
-        ...(cursor === undefined ? {} : { since: cursor }),
-      };
+      const query = cursor === undefined ? { filter, timeout: "0" } : { filter, timeout: "1000", since: cursor };
       const answer = await server("GET", ["v3", "sync"], { query });
       await crypto.receiveSync({
         toDevice: listAt(objectAt(answer, "to_device"), "events"),

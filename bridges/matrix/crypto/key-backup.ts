@@ -17,6 +17,7 @@ interface BackupDeps {
 
 /** The one backup we know how to read and write. */
 const algorithm = "m.megolm_backup.v1.curve25519-aes-sha2";
+const secretName = "m.megolm_backup.v1";
 /** Keys that messages wait for. More than one screen of each room: older ones are asked for again when they are read. */
 const mostWanted = 1_000;
 /** A key that the backup did not have is looked for again after (ms). */
@@ -49,6 +50,7 @@ export class KeyBackup {
 
   /** Fetches and uploads in the background. Called after each sync and when there are new keys. */
   kick(): void {
+    if (this.#deps.signal.aborted) return;
     this.#fetching ??= this.#fetchWanted().finally(() => {
       this.#fetching = undefined;
     });
@@ -77,6 +79,18 @@ export class KeyBackup {
     this.#absent.clear();
     this.kick();
     return true;
+  }
+
+  /** Opens the backup with a key that another device of the user sent, now or before the last restart. */
+  async openFromInbox(): Promise<void> {
+    const { machine, log } = this.#deps;
+    try {
+      for (const secret of await machine.getSecretsFromInbox(secretName)) await this.open(secret);
+      await machine.deleteSecretsFromInbox(secretName);
+    } catch (error) {
+      // It stays in the inbox: the next start looks again.
+      log.debug({ error: messageOf(error) }, "a key of the backup could not be used");
+    }
   }
 
   /** Whether keys go to a backup and come from it. */

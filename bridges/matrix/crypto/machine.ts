@@ -49,7 +49,7 @@ export interface SyncSections {
 }
 
 export interface TrustState {
-  /** This device is signed by the user's identity: others share keys with it and show no warning. */
+  /** The user's identity is known to be theirs and has signed this device: others share keys with it and show no warning. */
   readonly verified: boolean;
   /** The account has cross-signing at all. */
   readonly crossSigning: boolean;
@@ -125,6 +125,7 @@ function assemble(wasm: CryptoWasm, deps: CryptoDeps, machine: Wasm.OlmMachine, 
   const verification = { wasm, machine, requests, signal };
   let closed: Promise<void> | undefined;
   listen(machine, deps, backup);
+  void run(() => backup.openFromInbox());
   let uploads = 0;
 
   return {
@@ -169,6 +170,7 @@ function listen(machine: Wasm.OlmMachine, { onKeys }: CryptoDeps, backup: KeyBac
     onKeys(keys.map(({ roomId, sessionId }) => ({ roomId: roomId.toString(), sessionId })));
     backup.kick();
   });
+  machine.registerReceiveSecretCallback(() => backup.openFromInbox());
 }
 
 async function receive(
@@ -218,8 +220,9 @@ async function trustOf(wasm: CryptoWasm, machine: Wasm.OlmMachine, backup: KeyBa
   const me = () => new wasm.UserId(machine.userId.toString());
   const identity = await machine.getIdentity(me());
   const device = await machine.getDevice(me(), machine.deviceId);
+  const trusted = identity instanceof wasm.OwnUserIdentity && identity.isVerified();
   return {
-    verified: device?.isCrossSignedByOwner() ?? false,
+    verified: trusted && (device?.isCrossSignedByOwner() ?? false),
     crossSigning: identity !== undefined,
     backup: await backup.isOpen(),
   };

@@ -17,10 +17,13 @@ export type AccountData = (type: string) => Promise<unknown>;
 /** A secret is encrypted once for each key of the account, which has one or two. */
 const mostKeys = 10;
 
+/** A recovery key has 48 characters; decoding takes time by the square of the length. */
+const longestKey = 64;
+
 /** The bytes of a recovery key as people write it. Throws BridgeError `reject`. */
 export function decodeKey(recoveryKey: string): Uint8Array<ArrayBuffer> {
   try {
-    return new Uint8Array(decodeRecoveryKey(recoveryKey.replace(/\s/g, "")));
+    return new Uint8Array(decodeRecoveryKey(recoveryKey.replace(/\s/g, "").slice(0, longestKey)));
   } catch (cause) {
     throw new BridgeError("reject", "That is not a recovery key: it has twelve groups of four letters and digits.", {
       condition: "bad-request",

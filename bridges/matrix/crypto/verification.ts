@@ -64,26 +64,21 @@ function dialogue(deps: VerificationDeps, request: Wasm.VerificationRequest): Ve
   request.registerChangesCallback(changes.tell);
   let sas: Wasm.Sas | undefined;
 
-  const adopt = (found: Wasm.Sas): Wasm.Sas => {
-    found.registerChangesCallback(changes.tell);
-    return found;
+  /** The exchange of emoji, when one has begun: by the other side, by us, or by both, and then the one that wins. */
+  const exchange = (): Wasm.Sas | undefined => {
+    const found = request.getVerification();
+    return found instanceof wasm.Sas ? found : undefined;
   };
-  /** The emoji exchange: begun by the other side meanwhile, or by us. */
-  const begin = async (): Promise<Wasm.Sas> => {
-    await changes.until(() => failIfOver(request) || request.phase() !== phases.Requested);
-    await changes.until(() => failIfOver(request) || request.phase() !== phases.Created);
-    const begun = request.getVerification();
-    if (begun instanceof wasm.Sas) {
-      const found = adopt(begun);
-      const accept = found.accept();
-      if (accept) await requests.send(accept);
-      return found;
-    }
+  /** What nobody waits for. The other side learns of our failure, and we by that. */
+  const post = (message: Wasm.ToDeviceRequest | Wasm.RoomMessageRequest | undefined): void => {
+    if (message) requests.send(message).catch(() => request.cancel());
+  };
+  const begin = async (): Promise<void> => {
+    await changes.until(() => failIfOver(request) || ![phases.Created, phases.Requested].includes(request.phase()));
+    if (exchange()) return;
     const started = await request.startSas();
-    if (!started) throw new BridgeError("reject", "The other device cannot compare emoji.");
-    const found = adopt(started[0]);
-    await requests.send(started[1]);
-    return found;
+    if (started) await requests.send(started[1]);
+    else if (!exchange()) throw new BridgeError("reject", "The other device cannot compare emoji.");
   };
 
   return {
@@ -96,14 +91,18 @@ function dialogue(deps: VerificationDeps, request: Wasm.VerificationRequest): Ve
         const accept = request.acceptWithMethods([wasm.VerificationMethod.SasV1]);
         if (accept) await requests.send(accept);
       }
-      sas = await begin();
+      await begin();
+      let watched = "";
       return changes.until(() => {
         failIfOver(request);
-        // Both sides may have begun at once: the library then goes on with the exchange that wins.
-        const current = request.getVerification();
-        if (!(current instanceof wasm.Sas)) return undefined;
+        const current = exchange();
+        if (!current) return undefined;
+        const side = current.weStarted() ? "ours" : "theirs";
+        if (side !== watched) current.registerChangesCallback(changes.tell);
+        watched = side;
+        post(current.accept()); // nothing, when it is ours or accepted
         if (!current.canBePresented()) return undefined;
-        sas = adopt(current);
+        sas = current;
         return current.emoji()?.map(({ symbol, description }) => ({ symbol, name: description }));
       });
     },

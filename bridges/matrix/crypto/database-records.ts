@@ -1,5 +1,5 @@
 // How an IndexedDB database lies in an account's Records: one record for the schema, one for each object.
-//   crypto/schema            { version, stores }
+//   crypto/schema            { name, version, stores }
 //   crypto/<store>/<digest>  [key, value]; <store> counts the stores in the schema, <digest> is of the key
 // Keys go through a digest because others choose their length: a device id alone may have more than a Records key holds.
 import { createHash } from "node:crypto";
@@ -9,7 +9,8 @@ import type { RawDatabase, RawIndex, RawRecord, RawStore } from "./indexed-db-ty
 
 /** Everything of the encryption store is below this. */
 export const recordPrefix = "crypto/";
-const schemaKey = `${recordPrefix}schema`;
+/** There as soon as anything is. */
+export const schemaKey = `${recordPrefix}schema`;
 
 export interface StoreSchema {
   readonly name: string;
@@ -18,6 +19,8 @@ export interface StoreSchema {
 }
 
 interface Schema {
+  /** Of the database: it names the device whose keys these are. */
+  readonly name: string;
   readonly version: number;
   readonly stores: readonly StoreSchema[];
 }
@@ -44,7 +47,7 @@ export function snapshot(database: RawDatabase, existing: Iterable<string>): Rec
   const changes = new Map<string, Uint8Array | undefined>();
   for (const key of existing) changes.set(key, undefined);
   const stores = [...database.rawObjectStores.values()];
-  const schema: Schema = { version: database.version, stores: stores.map(schemaOf) };
+  const schema: Schema = { name: database.name, version: database.version, stores: stores.map(schemaOf) };
   changes.set(schemaKey, serialize(schema));
   for (const [place, store] of stores.entries()) {
     for (const record of store.records.values()) changes.set(recordKey(place, record.key), recordValue(record));
@@ -71,7 +74,7 @@ export function readDatabase(records: ReadonlyMap<string, Uint8Array>): StoredDa
     if (records.size > 0) throw new Error("the encryption store has records but no schema");
     return undefined;
   }
-  const { version, stores } = deserialize(head) as Schema;
+  const { name: database, version, stores } = deserialize(head) as Schema;
   const contents = stores.map((): RawRecord[] => []);
   for (const [name, bytes] of records) {
     if (name === schemaKey) continue;
@@ -80,5 +83,10 @@ export function readDatabase(records: ReadonlyMap<string, Uint8Array>): StoredDa
     const [key, value] = deserialize(bytes) as [unknown, unknown];
     content.push({ key, value });
   }
-  return { version, stores, contents: new Map(stores.map((store, place) => [store.name, contents[place] ?? []])) };
+  return {
+    name: database,
+    version,
+    stores,
+    contents: new Map(stores.map((store, place) => [store.name, contents[place] ?? []])),
+  };
 }

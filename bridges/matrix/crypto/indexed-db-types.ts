@@ -31,6 +31,7 @@ export interface RawStore {
 }
 
 export interface RawDatabase {
+  readonly name: string;
   readonly version: number;
   readonly rawObjectStores: ReadonlyMap<string, RawStore>;
 }

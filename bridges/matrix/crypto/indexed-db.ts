@@ -3,7 +3,8 @@
 // fake-indexeddb holds a database in memory; this layer writes every transaction through:
 //   - all that a readwrite transaction did is collected and saved in one Records.save before `complete` is dispatched;
 //   - a versionchange transaction saves schema and contents whole;
-//   - when the save rejects, the transaction is undone in memory and aborts: memory never knows more than the disk.
+//   - when the save rejects, the transaction is undone in memory and aborts, and so does every later one: the library
+//     itself remembers what it wanted to write, so it has to be opened again from what is on the disk.
 // The order matters. Rust goes on when it sees `complete`: it hands out the ciphertext whose ratchet step it believes
 // stored. A step that is lost afterwards would be taken again, with the same key for another text.
 //
@@ -28,6 +29,14 @@ import type {
   Transaction,
 } from "./indexed-db-types.ts";
 
+/** What an account holds of its database. */
+export interface Mounted {
+  /** A save failed: nothing is written any more. */
+  spoiled(): boolean;
+  /** Waits for what is being saved and lets go of the memory. The connections must be closed. */
+  unmount(): Promise<void>;
+}
+
 /** A database in memory with its account's Records behind it. */
 interface Mount {
   readonly factory: Factory;
@@ -39,16 +48,19 @@ interface Mount {
   places: ReadonlyMap<string, number>;
   /** Saves on their way. */
   readonly saves: Set<Promise<unknown>>;
-  /** Nothing is saved any more: the account may have been mounted anew. */
-  closed: boolean;
+  /** Why nothing is saved any more. Unmounted: the account may be mounted anew. */
+  stopped: "no" | "spoiled" | "unmounted";
 }
 
 /** The process's `indexedDB`: databases that accounts have mounted, and no other. */
 export class AccountDatabases {
   readonly #mounts = new Map<string, Mount>();
 
-  /** Reads the database of an account into memory. `name` is the account's alone in this process. */
-  async mount(name: string, records: Records): Promise<void> {
+  /**
+   * Reads the database of an account into memory. `name` is the account's alone in this process. Records of a database
+   * with another name are deleted: an account has one, and after a new login that is another device's.
+   */
+  async mount(name: string, records: Records): Promise<Mounted> {
     if (this.#mounts.has(name)) throw new Error(`the database ${name} is mounted already`);
     const factory = new fake.IDBFactory() as unknown as Factory;
     const mount: Mount = {
@@ -58,25 +70,24 @@ export class AccountDatabases {
       hooked: new WeakSet(),
       places: new Map(),
       saves: new Set(),
-      closed: false,
+      stopped: "no",
     };
     this.#mounts.set(name, mount);
     try {
-      const stored = readDatabase(await records.load(recordPrefix));
-      if (stored) await fill(factory, name, stored);
+      const found = await records.load(recordPrefix);
+      const stored = readDatabase(found);
+      if (stored?.name === name) await fill(factory, name, stored);
+      else if (stored) await records.save(new Map([...found.keys()].map((key) => [key, undefined])));
     } catch (error) {
       this.#mounts.delete(name);
       throw error;
     }
-  }
-
-  /** Waits for what is being saved and lets go of the memory. The connections must be closed. */
-  async unmount(name: string): Promise<void> {
-    const mount = this.#mounts.get(name);
-    if (!mount) return;
-    mount.closed = true;
-    await Promise.allSettled(mount.saves);
-    this.#mounts.delete(name);
+    const unmount = async (): Promise<void> => {
+      mount.stopped = "unmounted";
+      await Promise.allSettled(mount.saves);
+      if (this.#mounts.get(name) === mount) this.#mounts.delete(name);
+    };
+    return { spoiled: () => mount.stopped === "spoiled", unmount };
   }
 
   /** IDBFactory.open. */
@@ -207,8 +218,13 @@ function saveBeforeComplete(mount: Mount, transaction: Transaction, changes: () 
   const { _start: proceed } = transaction;
   const save = async () => {
     const all = await changes();
-    if (mount.closed) throw new Error("the account went offline");
-    if (all.size > 0) await mount.records.save(all);
+    if (mount.stopped !== "no") throw new Error(`the encryption store is ${mount.stopped}`);
+    try {
+      if (all.size > 0) await mount.records.save(all);
+    } catch (error) {
+      if (mount.stopped === "no") mount.stopped = "spoiled";
+      throw error;
+    }
   };
   transaction._start = () => {
     const busy = transaction._requests.some(({ request }) => request.readyState !== "done");

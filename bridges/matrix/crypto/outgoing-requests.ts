@@ -38,7 +38,7 @@ interface PumpDeps {
 const mostRounds = 10;
 /** The pause after a failure. */
 const pauses = { first: 2_000, most: 300_000 };
-/** How long a kind of request rests that the server refused (ms): it will most likely refuse it again. */
+/** How long a request rests that the server refused (ms): it will most likely refuse it again. */
 const restAfterRefusal = 600_000;
 
 export class OutgoingRequests {
@@ -47,8 +47,8 @@ export class OutgoingRequests {
   #next: Promise<void> | undefined;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** Until when a kind of request rests: milliseconds since the epoch by RequestType. */
-  readonly #resting = new Map<Wasm.RequestType, number>();
+  /** Until when requests of a name rest: milliseconds since the epoch. */
+  readonly #resting = new Map<string, number>();
 
   #uploads = 0;
 
@@ -117,9 +117,11 @@ export class OutgoingRequests {
     const { wasm, machine, log, signal } = this.#deps;
     let sent = false;
     let failure: unknown;
+    for (const [name, until] of this.#resting) if (until <= Date.now()) this.#resting.delete(name);
     for (const outgoing of await machine.outgoingRequests()) {
       if (signal.aborted) return false;
-      if ((this.#resting.get(outgoing.type) ?? 0) > Date.now()) continue;
+      const name = this.#nameOf(outgoing);
+      if (this.#resting.has(name)) continue;
       const isUpload = outgoing.type === wasm.RequestType.KeysUpload;
       if (isUpload) this.#uploads++;
       try {
@@ -127,8 +129,8 @@ export class OutgoingRequests {
         sent = true;
       } catch (error) {
         if (error instanceof BridgeError && error.kind === "reject") {
-          log.warn({ request: outgoing.type, error: error.message }, "the homeserver refused an encryption request");
-          this.#resting.set(outgoing.type, Date.now() + restAfterRefusal);
+          log.warn({ request: name, condition: error.condition }, "the homeserver refused an encryption request");
+          this.#resting.set(name, Date.now() + restAfterRefusal);
         } else failure ??= error;
       } finally {
         if (isUpload) this.#uploads++;
@@ -136,6 +138,13 @@ export class OutgoingRequests {
     }
     if (failure !== undefined) throw failure;
     return sent;
+  }
+
+  /** Messages are one by one; all others are made anew with another id each time the list is read. */
+  #nameOf({ type, id = "" }: Outgoing): string {
+    const { RequestType } = this.#deps.wasm;
+    const kind = RequestType[type];
+    return type === RequestType.ToDevice || type === RequestType.RoomMessage ? `${kind} ${id}` : kind;
   }
 
   #schedule(retryAfter: number | undefined): void {

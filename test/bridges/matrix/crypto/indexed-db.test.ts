@@ -1,6 +1,6 @@
 import { IDBKeyRange } from "fake-indexeddb";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { accountDatabases } from "../../../../bridges/matrix/crypto/indexed-db.ts";
+import { accountDatabases, type Mounted } from "../../../../bridges/matrix/crypto/indexed-db.ts";
 import type { RecordChanges } from "../../../../src/bridge/index.ts";
 import { MemoryRecords } from "../../../../src/bridge/test-kit.ts";
 import { done, failed, openDatabase, type TestDatabase } from "./idb.ts";
@@ -8,6 +8,7 @@ import { done, failed, openDatabase, type TestDatabase } from "./idb.ts";
 const databases = accountDatabases();
 const name = "an account";
 let records: MemoryRecords;
+let mounted: Mounted;
 
 /** Counts its saves; fails and waits on request. */
 class WatchedRecords extends MemoryRecords {
@@ -35,16 +36,16 @@ async function open(): Promise<TestDatabase> {
 /** As after a crash: everything in memory is gone. */
 async function reopen(database: TestDatabase): Promise<TestDatabase> {
   database.close();
-  await databases.unmount(name);
-  await databases.mount(name, records);
+  await mounted.unmount();
+  mounted = await databases.mount(name, records);
   return open();
 }
 
 beforeEach(async () => {
   records = new WatchedRecords();
-  await databases.mount(name, records);
+  mounted = await databases.mount(name, records);
 });
-afterEach(() => databases.unmount(name));
+afterEach(() => mounted.unmount());
 
 const watched = () => records as WatchedRecords;
 
@@ -133,10 +134,30 @@ it("aborts and undoes a transaction whose save fails", async () => {
   expect(await contents()).toEqual(["old"]);
 });
 
+it("writes nothing any more after a failed save, until it is mounted anew", async () => {
+  let database = await open();
+  expect(mounted.spoiled()).toBe(false);
+  const write = () => {
+    const transaction = database.transaction("plain", "readwrite");
+    transaction.objectStore("plain").put("v", "k");
+    return transaction;
+  };
+  watched().broken = true;
+  await failed(write());
+  watched().broken = false;
+  expect(mounted.spoiled()).toBe(true);
+  expect(await failed(write())).toBe("UnknownError");
+  database = await reopen(database);
+  await done(write());
+  expect(mounted.spoiled()).toBe(false);
+});
+
 it("fails to open when the schema cannot be saved, and opens later", async () => {
   watched().broken = true;
   await expect(open()).rejects.toThrow();
   watched().broken = false;
+  await mounted.unmount();
+  mounted = await databases.mount(name, records);
   expect((await open()).version).toBe(2);
 });
 
@@ -206,9 +227,9 @@ it("carries contents over a change of the schema that shifts its stores", async 
   more.objectStore("pets").put({ name: "Tom", kind: "cat", tag: 2 });
   await done(more);
   database.close();
-  await databases.unmount(name);
+  await mounted.unmount();
 
-  await databases.mount(name, records);
+  mounted = await databases.mount(name, records);
   database = await openDatabase(databases, name, 3, () => undefined);
   const read = database.transaction("pets", "readonly");
   const names = read.objectStore("pets").getAllKeys();
@@ -218,7 +239,7 @@ it("carries contents over a change of the schema that shifts its stores", async 
 
 it("writes nothing any more once the account is unmounted", async () => {
   const database = await open();
-  await databases.unmount(name);
+  await mounted.unmount();
   watched().saves.length = 0;
   const late = database.transaction("plain", "readwrite");
   late.objectStore("plain").put("v", "k");
@@ -248,7 +269,7 @@ it("opens no database that no account has mounted, and none twice", async () => 
 
 it("keeps the databases of two accounts apart", async () => {
   const others = new MemoryRecords();
-  await databases.mount("another account", others);
+  const another = await databases.mount("another account", others);
   const mine = await open();
   const theirs = await openDatabase(databases, "another account", 1, (upgrade) => upgrade.createObjectStore("plain"));
   const write = theirs.transaction("plain", "readwrite");
@@ -259,5 +280,5 @@ it("keeps the databases of two accounts apart", async () => {
   await done(read);
   expect(value.result).toBeUndefined();
   theirs.close();
-  await databases.unmount("another account");
+  await another.unmount();
 });

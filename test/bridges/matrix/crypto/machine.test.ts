@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { hasCrypto } from "../../../../bridges/matrix/crypto/machine.ts";
 import { objectAt } from "../../../../bridges/matrix/json.ts";
 import { MemoryRecords } from "../../../../src/bridge/test-kit.ts";
 import { MatrixPerson, saying } from "../../../kit/matrix-person.ts";
 import { startSynapse, type Synapse } from "../../../lab/synapse.ts";
-import { createRoom, type Device, logIn, openDevice, textOf } from "./device.ts";
+import { createRoom, type Device, encryption, logIn, openDevice, textOf } from "./device.ts";
 
 let synapse: Synapse;
 let users = 0;
@@ -100,6 +101,85 @@ it("gives out no ciphertext while the store refuses, and goes on when it works a
   await device.say(roomId, "two", members);
   await person.next(saying("two"));
   expect(person.all.filter(saying("lost"))).toEqual([]);
+});
+
+it("takes no sync while the store refuses, and takes it when it comes again", async () => {
+  const records = new MemoryRecords();
+  const [ann, bob] = [await newDevice(), await newDevice(records)];
+  const roomId = await createRoom(ann.call, [bob.login.userId]);
+  await bob.join(roomId);
+  await ann.say(roomId, "with its key in the same sync", [ann.login.userId, bob.login.userId]);
+
+  records.save = () => Promise.reject(new Error("the disk is full"));
+  await expect(bob.sync()).rejects.toMatchObject({ name: "BridgeError", kind: "retry" });
+  Reflect.deleteProperty(records, "save");
+  await bob.until("the message", async () => (await bob.texts()).includes("with its key in the same sync"));
+});
+
+it("changes the session as often as the room asks, and takes no nonsense from it", async () => {
+  const [ann, bob] = [await newDevice(), await newDevice()];
+  const members = [ann.login.userId, bob.login.userId];
+  const sessions = async (more: Record<string, unknown>): Promise<number> => {
+    const roomId = await createRoom(ann.call, [bob.login.userId]);
+    const seen = new Set<unknown>();
+    for (let count = 0; count < 3; count++) {
+      const content = { msgtype: "m.text", body: "x" };
+      const message = { roomId, type: "m.room.message", content, members, encryption: { ...encryption, ...more } };
+      seen.add((await ann.crypto.encrypt(message))["session_id"]);
+    }
+    return seen.size;
+  };
+  for (const nonsense of [0, -1, 1.5, 1e300, "2", null, {}]) {
+    expect(await sessions({ rotation_period_msgs: nonsense, rotation_period_ms: nonsense })).toBe(1);
+  }
+  expect(await sessions({ rotation_period_msgs: 1 })).toBe(3);
+  expect(await sessions({ rotation_period_msgs: 2 })).toBe(2);
+});
+
+it("begins anew after a login as another device", async () => {
+  const records = new MemoryRecords();
+  const device = await newDevice(records);
+  expect(await hasCrypto(records)).toBe(true);
+  await device.close();
+  const user = device.login.userId.slice(1).split(":")[0] ?? "";
+  const other = await openDevice(await logIn(synapse.baseUrl, user, "pw"), records);
+  open.push(other);
+  await other.sync();
+  await other.until("its keys", () => other.requests.some(({ body }) => keysIn(body).length === 50));
+});
+
+it("refuses to open one device twice", async () => {
+  const device = await newDevice();
+  await expect(openDevice(device.login, new MemoryRecords())).rejects.toThrow();
+});
+
+it("asks again for everybody's devices when it has lost its place in the sync", async () => {
+  const [ann, bob] = [await newDevice(), await newDevice()];
+  const roomId = await createRoom(ann.call, [bob.login.userId]);
+  await ann.say(roomId, "x", [ann.login.userId, bob.login.userId]);
+  const queries = () =>
+    ann.requests.filter(
+      ({ line, body }) => line === "POST v3/keys/query" && bob.login.userId in objectAt(body, "device_keys"),
+    );
+  const before = queries().length;
+  await ann.crypto.receiveSync({ toDevice: [], initial: true });
+  await ann.until("a query", () => queries().length > before);
+});
+
+it("says retry while the server is away, and sends when it is back", async () => {
+  const [ann, bob] = [await newDevice(), await newDevice()];
+  const members = [ann.login.userId, bob.login.userId];
+  const roomId = await createRoom(ann.call, [bob.login.userId]);
+  await bob.join(roomId);
+  const { fetch } = globalThis;
+  globalThis.fetch = () => Promise.reject(new TypeError("fetch failed"));
+  try {
+    await expect(ann.say(roomId, "into the void", members)).rejects.toMatchObject({ kind: "retry" });
+  } finally {
+    globalThis.fetch = fetch;
+  }
+  await ann.say(roomId, "at last", members);
+  await bob.until("the message", async () => (await bob.texts()).includes("at last"));
 });
 
 it("encrypts more messages than one session may carry", async () => {

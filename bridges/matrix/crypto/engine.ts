@@ -8,7 +8,7 @@ import type { Crypto, CryptoDeps, SyncSections, TrustState } from "./machine.ts"
 import { OutgoingRequests } from "./outgoing-requests.ts";
 import { recover } from "./recovery.ts";
 import { createEncrypt } from "./room-encryption.ts";
-import { incomingVerification, startVerification } from "./verification.ts";
+import { createSyncs, incomingVerification, startVerification } from "./verification.ts";
 import { type CryptoWasm, userIds, type Wasm } from "./wasm.ts";
 
 export interface Engine extends Crypto {
@@ -58,7 +58,7 @@ function assemble(wasm: CryptoWasm, deps: CryptoDeps, machine: Wasm.OlmMachine, 
     done.then(forget, forget);
     return done;
   };
-  const verification = { wasm, machine, requests, signal };
+  const verification = { wasm, machine, requests, syncs: createSyncs(signal) };
   let closed: Promise<void> | undefined;
   listen(machine, deps, backup);
   void run(() => backup.openFromInbox());
@@ -76,6 +76,7 @@ function assemble(wasm: CryptoWasm, deps: CryptoDeps, machine: Wasm.OlmMachine, 
           const asked = incomingVerification(verification, flowId);
           if (asked) deps.onVerification?.(asked);
         }
+        verification.syncs.tell();
         requests.kick();
         backup.kick();
       }),

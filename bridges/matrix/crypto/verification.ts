@@ -1,6 +1,7 @@
 // Verification by comparing emoji with another device of the same user (Client-Server API, "Short Authentication String
 // (SAS) verification"), over to-device messages.
 import { BridgeError } from "#bridge";
+import { storeTrouble } from "./decryption.ts";
 import type { OutgoingRequests } from "./outgoing-requests.ts";
 import type { CryptoWasm, Wasm } from "./wasm.ts";
 
@@ -10,7 +11,7 @@ export interface SasEmoji {
   readonly name: string;
 }
 
-/** A dialogue with one other device. Every step rejects with BridgeError `reject` when the other side gives up. */
+/** A dialogue with one other device. Every step rejects with BridgeError: `reject` when the other side gives up. */
 export interface Verification {
   /** The other device; unknown until one of the user's devices takes up what we asked. */
   readonly deviceId: string | undefined;
@@ -28,7 +29,15 @@ interface VerificationDeps {
   readonly wasm: CryptoWasm;
   readonly machine: Wasm.OlmMachine;
   readonly requests: OutgoingRequests;
-  readonly signal: AbortSignal;
+  readonly syncs: Syncs;
+}
+
+/** Waiting for what a sync brings: a dialogue goes on when one has been taken. (The library's own callbacks get lost.) */
+export interface Syncs {
+  /** One has been taken. */
+  tell(): void;
+  /** Resolves with the first answer of `look` that is not undefined or false; rejects with what it throws. */
+  until<T>(look: () => T | undefined | false): Promise<T>;
 }
 
 /** The specification's own limit for a request that nobody takes up. */
@@ -58,10 +67,8 @@ export function incomingVerification(deps: VerificationDeps, flowId: string): Ve
 }
 
 function dialogue(deps: VerificationDeps, request: Wasm.VerificationRequest): Verification {
-  const { wasm, requests } = deps;
+  const { wasm, requests, syncs } = deps;
   const phases = wasm.VerificationRequestPhase;
-  const changes = createChanges(deps.signal);
-  request.registerChangesCallback(changes.tell);
   let sas: Wasm.Sas | undefined;
 
   /** The exchange of emoji, when one has begun: by the other side, by us, or by both, and then the one that wins. */
@@ -74,7 +81,7 @@ function dialogue(deps: VerificationDeps, request: Wasm.VerificationRequest): Ve
     if (message) requests.send(message).catch(() => request.cancel());
   };
   const begin = async (): Promise<void> => {
-    await changes.until(() => failIfOver(request) || ![phases.Created, phases.Requested].includes(request.phase()));
+    await syncs.until(() => failIfOver(request) || ![phases.Created, phases.Requested].includes(request.phase()));
     if (exchange()) return;
     const started = await request.startSas();
     if (started) await requests.send(started[1]);
@@ -86,39 +93,43 @@ function dialogue(deps: VerificationDeps, request: Wasm.VerificationRequest): Ve
       return request.otherDeviceId?.toString();
     },
     incoming: !request.weStarted(),
-    emoji: async () => {
+    emoji: step(async () => {
       if (!request.weStarted() && request.phase() === phases.Requested) {
         const accept = request.acceptWithMethods([wasm.VerificationMethod.SasV1]);
         if (accept) await requests.send(accept);
       }
       await begin();
-      let watched = "";
-      return changes.until(() => {
+      return syncs.until(() => {
         failIfOver(request);
         const current = exchange();
         if (!current) return undefined;
-        const side = current.weStarted() ? "ours" : "theirs";
-        if (side !== watched) current.registerChangesCallback(changes.tell);
-        watched = side;
         post(current.accept()); // nothing, when it is ours or accepted
         if (!current.canBePresented()) return undefined;
         sas = current;
         return current.emoji()?.map(({ symbol, description }) => ({ symbol, name: description }));
       });
-    },
-    confirm: async () => {
+    }),
+    confirm: step(async () => {
       const current = sas;
       if (!current) throw new BridgeError("reject", "There is nothing to confirm yet.");
       for (const message of await current.confirm()) await requests.send(message);
-      await changes.until(() => failIfOver(request) || current.isDone() || request.isDone());
+      await syncs.until(() => failIfOver(request) || current.isDone() || request.isDone());
       await requests.flush();
-    },
-    cancel: async () => {
+    }),
+    cancel: step(async () => {
       const message = sas ? sas.cancelWithCode("m.mismatched_sas") : request.cancel();
       if (message) await requests.send(message);
-    },
+    }),
   };
 }
+
+/** A step of the dialogue: its errors are BridgeErrors. */
+const step =
+  <T>(work: () => Promise<T>) =>
+  (): Promise<T> =>
+    work().catch((error: unknown) => {
+      throw storeTrouble(error);
+    });
 
 function failIfOver(request: Wasm.VerificationRequest): false {
   if (request.isCancelled()) {
@@ -127,16 +138,15 @@ function failIfOver(request: Wasm.VerificationRequest): false {
   return false;
 }
 
-/** Waiting for the library to say that something is different. */
-function createChanges(signal: AbortSignal) {
+/** @param signal ends all waiting */
+export function createSyncs(signal: AbortSignal): Syncs {
   const waiting = new Set<() => void>();
   return {
-    tell: async (): Promise<void> => {
+    tell: () => {
       for (const look of waiting) look();
     },
-    /** Resolves with the first answer of `look` that is not undefined or false; rejects with what it throws. */
-    until<T>(look: () => T | undefined | false): Promise<T> {
-      return new Promise<T>((resolve, reject) => {
+    until: <T>(look: () => T | undefined | false): Promise<T> =>
+      new Promise<T>((resolve, reject) => {
         const end = (settle: () => void) => {
           waiting.delete(attempt);
           clearTimeout(timer);
@@ -156,7 +166,6 @@ function createChanges(signal: AbortSignal) {
         signal.addEventListener("abort", giveUp, { once: true });
         waiting.add(attempt);
         attempt();
-      });
-    },
+      }),
   };
 }

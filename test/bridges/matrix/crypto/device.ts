@@ -31,6 +31,8 @@ export interface Device {
   readonly login: Login;
   /** Every request of the encryption, as "POST v3/keys/upload", with its body. */
   readonly requests: { readonly line: string; readonly body: unknown }[];
+  /** Which requests of the encryption fail, and how. */
+  trouble: (line: string) => BridgeError | undefined;
   readonly keys: RoomKey[];
   readonly verifications: Verification[];
   /** Encrypted events that came, oldest first. */
@@ -100,8 +102,10 @@ export async function openDevice(login: Login, records: Records, since?: string)
     deviceId: login.deviceId,
     records,
     request: (method, path, request) => {
-      requests.push({ line: `${method} ${path.join("/")}`, body: request?.body });
-      return server(method, path, request);
+      const line = `${method} ${path.join("/")}`;
+      requests.push({ line, body: request?.body });
+      const trouble = device.trouble(line);
+      return trouble ? Promise.reject(trouble) : server(method, path, request);
     },
     onKeys: (found) => void keys.push(...found),
     onVerification: (verification) => void verifications.push(verification),
@@ -113,6 +117,7 @@ export async function openDevice(login: Login, records: Records, since?: string)
     crypto,
     login,
     requests,
+    trouble: () => undefined,
     keys,
     verifications,
     events,

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { hasCrypto } from "../../../../bridges/matrix/crypto/machine.ts";
 import { objectAt } from "../../../../bridges/matrix/json.ts";
+import { BridgeError } from "../../../../src/bridge/index.ts";
 import { MemoryRecords } from "../../../../src/bridge/test-kit.ts";
 import { MatrixPerson, saying } from "../../../kit/matrix-person.ts";
 import { startSynapse, type Synapse } from "../../../lab/synapse.ts";
-import { createRoom, type Device, encryption, logIn, openDevice, textOf } from "./device.ts";
+import { createRoom, type Device, encryption, logIn, openDevice, send, textOf } from "./device.ts";
 
 let synapse: Synapse;
 let users = 0;
@@ -182,15 +183,41 @@ it("says retry while the server is away, and sends when it is back", async () =>
   await bob.until("the message", async () => (await bob.texts()).includes("at last"));
 });
 
-it("encrypts more messages than one session may carry", async () => {
+it("lets a request rest that the server refused, and goes on with the others", async () => {
+  const device = await openDevice(await logIn(synapse.baseUrl, await newUser(), "pw"), new MemoryRecords());
+  open.push(device);
+  device.trouble = (line) =>
+    line === "POST v3/keys/upload" ? new BridgeError("reject", "One time key already exists") : undefined;
+  for (let count = 0; count < 4; count++) await device.sync();
+  const lines = device.requests.map(({ line }) => line);
+  expect(lines.filter((line) => line === "POST v3/keys/upload")).toHaveLength(1);
+  expect(lines).toContain("POST v3/keys/query");
+});
+
+it("sends by itself what failed for a moment", async () => {
+  const device = await openDevice(await logIn(synapse.baseUrl, await newUser(), "pw"), new MemoryRecords());
+  open.push(device);
+  device.trouble = () => new BridgeError("retry", "unreachable");
+  await device.sync();
+  await expect.poll(() => device.requests.length).toBeGreaterThan(0);
+  device.trouble = () => undefined;
+  const before = device.requests.length;
+  await expect.poll(() => device.requests.length, { timeout: 5_000 }).toBeGreaterThan(before);
+});
+
+it("is understood by another client when the room changes sessions often", async () => {
   const [device, person] = [await newDevice(), await newPerson()];
   const roomId = await person.createDm(device.login.userId, { encrypted: true });
   await device.join(roomId);
   await person.until(() => person.members(roomId).length === 2);
-  for (let count = 1; count <= 105; count++) {
-    await device.say(roomId, `number ${count}`, [device.login.userId, person.userId]);
+  const often = { ...encryption, rotation_period_msgs: 2 };
+  const members = [device.login.userId, person.userId];
+  for (let count = 1; count <= 5; count++) {
+    const content = { msgtype: "m.text", body: `number ${count}` };
+    const message = { roomId, type: "m.room.message", content, members, encryption: often };
+    await send(device.call, roomId, await device.crypto.encrypt(message));
   }
-  await person.next(saying("number 105"), { timeoutMs: 15_000 });
+  for (let count = 1; count <= 5; count++) await person.next(saying(`number ${count}`));
 });
 
 it("says what is missing, and when it has come", async () => {

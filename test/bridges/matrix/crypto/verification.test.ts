@@ -1,4 +1,9 @@
-import { CryptoEvent, type VerificationRequest, VerifierEvent } from "matrix-js-sdk/lib/crypto-api/index.js";
+import {
+  CryptoEvent,
+  type VerificationRequest,
+  type Verifier,
+  VerifierEvent,
+} from "matrix-js-sdk/lib/crypto-api/index.js";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { SasEmoji } from "../../../../bridges/matrix/crypto/verification.ts";
 import { MemoryRecords } from "../../../../src/bridge/test-kit.ts";
@@ -36,8 +41,11 @@ async function compare(
   same: (emoji: readonly SasEmoji[]) => Promise<boolean>,
 ): Promise<void> {
   await expect.poll(() => request.verifier !== undefined || undefined, { timeout: 10_000 }).toBe(true);
-  const verifier = request.verifier;
-  if (!verifier) throw new Error("no verifier");
+  if (!request.verifier) throw new Error("no verifier");
+  await answer(request.verifier, same);
+}
+
+async function answer(verifier: Verifier, same: (emoji: readonly SasEmoji[]) => Promise<boolean>): Promise<void> {
   verifier.on(VerifierEvent.ShowSas, ({ sas, confirm, mismatch }) => {
     const emoji = (sas.emoji ?? []).map(([symbol, name]) => ({ symbol, name }));
     void same(emoji).then((yes) => (yes ? confirm() : mismatch()));
@@ -102,4 +110,25 @@ it("is verified when another device asks and the emoji are the same", async () =
     const trust = await device.crypto.trust();
     return trust.verified && trust.backup;
   });
+});
+
+it("is verified when our user asks, even if both sides begin at once", async () => {
+  const other = await openDevice(await logIn(synapse.baseUrl, "ann", "pw"), new MemoryRecords());
+  const previous = device;
+  device = other;
+  await previous.close();
+  await device.sync();
+  await device.until("the keys", () => device.requests.some(({ line }) => line === "POST v3/keys/upload"));
+  const asked = Promise.withResolvers<VerificationRequest>();
+  element.client.once(CryptoEvent.VerificationRequestReceived, asked.resolve);
+  const verification = await device.crypto.verify();
+  expect(verification.incoming).toBe(false);
+  const request = await asked.promise;
+  await request.accept();
+  // The other client begins by itself; so do we, as soon as we see that it is ready.
+  const theirs = request.startVerification("m.sas.v1").then((verifier) => answer(verifier, async () => true));
+  expect(await whileSyncing(verification.emoji())).toHaveLength(7);
+  await whileSyncing(verification.confirm());
+  await theirs;
+  await device.until("it is verified", async () => (await device.crypto.trust()).verified);
 });

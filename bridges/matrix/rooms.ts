@@ -100,7 +100,7 @@ export class Rooms {
       if (room.self === "invite" && room.directInvite && room.invitedBy === userId) candidates.push(room);
     }
     return candidates
-      .filter((room) => (room.self === "join" || room.self === "invite") && isPair(room))
+      .filter((room) => (room.self === "join" || room.self === "invite") && isPair(room) && room.lastLeft !== userId)
       .toSorted((a, b) => rank(b) - rank(a) || b.activeAt - a.activeAt)[0];
   }
 }

@@ -41,8 +41,7 @@ interface Outcome {
 
 /** Runs the dialogue with the answers in order. */
 async function signIn(answers: readonly Answers[], accounts: object = {}): Promise<Outcome> {
-  const { host } = new URL(proxy.baseUrl);
-  const options = matrixOptions.parse({ accounts: { allowPrivateHosts: [host], ...accounts } });
+  const options = matrixOptions.parse({ accounts });
   const dialogue = bridge.login?.({ options, fetch: guarded, log, signal: AbortSignal.timeout(20_000) });
   const prompts: Prompt[] = [];
   try {
@@ -169,7 +168,6 @@ test("with the operator's homeserver a user name is enough", async () => {
   proxy.script = undefined;
   const { prompts, result } = await signIn([{ address: "alice" }, { password: "secret" }], {
     homeserver: proxy.baseUrl,
-    allowPrivateHosts: [],
   });
   expect(prompts[0]?.fields[0]?.label).toBe("Matrix user name");
   expect(result?.self).toBe("@alice:matrix.test");

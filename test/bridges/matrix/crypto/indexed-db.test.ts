@@ -2,7 +2,7 @@ import { IDBKeyRange } from "fake-indexeddb";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { accountDatabases, type Mounted } from "../../../../bridges/matrix/crypto/indexed-db.ts";
 import type { RecordChanges } from "../../../../src/bridge/index.ts";
-import { MemoryRecords } from "../../../../src/bridge/test-kit.ts";
+import { MemoryRecords } from "../../../../src/bridge/harness.ts";
 import { done, failed, openDatabase, type TestDatabase } from "./idb.ts";
 
 const databases = accountDatabases();

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { objectAt, textAt } from "../../../../bridges/matrix/json.ts";
-import { MemoryRecords } from "../../../../src/bridge/test-kit.ts";
+import { MemoryRecords } from "../../../../src/bridge/harness.ts";
 import { startSynapse, type Synapse } from "../../../lab/synapse.ts";
 import type { Burst } from "./burst.ts";
 import { createRoom, logIn, openDevice } from "./device.ts";

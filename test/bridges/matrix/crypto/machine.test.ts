@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { hasCrypto } from "../../../../bridges/matrix/crypto/machine.ts";
 import { objectAt } from "../../../../bridges/matrix/json.ts";
 import { BridgeError } from "../../../../src/bridge/index.ts";
-import { MemoryRecords } from "../../../../src/bridge/test-kit.ts";
+import { MemoryRecords } from "../../../../src/bridge/harness.ts";
 import { MatrixPerson, saying } from "../../../kit/matrix-person.ts";
 import { startSynapse, type Synapse } from "../../../lab/synapse.ts";
 import { createRoom, type Device, encryption, logIn, openDevice, send, textOf } from "./device.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { MemoryRecords } from "../../../../src/bridge/test-kit.ts";
+import { MemoryRecords } from "../../../../src/bridge/harness.ts";
 import { MatrixPerson } from "../../../kit/matrix-person.ts";
 import { startSynapse, type Synapse } from "../../../lab/synapse.ts";
 import { type Device, logIn, openDevice } from "./device.ts";

@@ -6,7 +6,7 @@ import {
 } from "matrix-js-sdk/lib/crypto-api/index.js";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { SasEmoji } from "../../../../bridges/matrix/crypto/verification.ts";
-import { MemoryRecords } from "../../../../src/bridge/test-kit.ts";
+import { MemoryRecords } from "../../../../src/bridge/harness.ts";
 import { MatrixPerson } from "../../../kit/matrix-person.ts";
 import { startSynapse, type Synapse } from "../../../lab/synapse.ts";
 import { type Device, logIn, openDevice } from "./device.ts";

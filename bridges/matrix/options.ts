@@ -32,4 +32,4 @@ export const matrixOptions = z.strictObject({
 });
 
 export type MatrixOptions = z.output<typeof matrixOptions>;
-export type AccountOptions = MatrixOptions["accounts"];
+type AccountOptions = MatrixOptions["accounts"];

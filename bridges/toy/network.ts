@@ -1,5 +1,6 @@
 // The network itself: people with an inbox each, a password, and whatever trouble a test asks for.
 import type { Incoming } from "#bridge";
+import { ToyRooms } from "./rooms.ts";
 
 export interface ToyMessage {
   readonly seq: number;
@@ -32,6 +33,7 @@ export class ToyNetwork {
   readonly reactions = new Map<string, { readonly target: string; readonly emoji: string }>();
   /** Who types to whom now, as "from to". */
   readonly typing = new Set<string>();
+  readonly rooms = new ToyRooms((to, event) => this.tell(to, event));
   readonly #byKey = new Map<string, ToyMessage>();
   readonly #listeners = new Map<string, Set<() => void>>();
 
@@ -42,6 +44,16 @@ export class ToyNetwork {
     const message = known ?? this.put(from, to, text, key, replyTo);
     await this.trouble.afterSend?.(to, key);
     if (!known && to === "echo") this.put("echo", from, text, `echo-${key}`, message.id);
+    return message;
+  }
+
+  /** As `send`, into a room. */
+  async say(from: string, room: string, text: string, key: string, replyTo?: string): Promise<ToyMessage> {
+    await this.trouble.beforeSend?.(room, key);
+    const known = this.#byKey.get(key);
+    if (!known) this.rooms.say(from, room, text, key, replyTo, from);
+    const message = known ?? this.put(from, room, text, key, replyTo);
+    await this.trouble.afterSend?.(room, key);
     return message;
   }
 

@@ -1,11 +1,12 @@
 // What a user can tell the gateway. One table serves XEP-0050, plain chat and the help text.
-import { type AnyBridge, type Answers, BridgeError, type Prompt, type RemoteId } from "#bridge";
+import { type AnyBridge, type Answers, BridgeError, type Prompt, type RemoteId, type Verb } from "#bridge";
 import type { Dialogue } from "./dialogs.ts";
 import { GatewayError } from "./errors.ts";
 import type { AccountRecord } from "./ports.ts";
+import { leave, type RoomPowers, rooms } from "./room-commands.ts";
 
 /** What commands may do; the gateway implements it. */
-export interface CommandPowers {
+export interface CommandPowers extends RoomPowers {
   accounts(bridge: string, user: string): readonly AccountRecord[];
   pick(bridge: string, user: string, self: string | undefined): AccountRecord;
   stateOf(account: AccountRecord): string;
@@ -42,6 +43,8 @@ export interface Command {
   /** What may follow the word in chat. */
   readonly usage: string;
   readonly needs: "nothing" | "account" | "sign-in";
+  /** What the bridge must be able to. */
+  readonly verb?: Verb;
   /** `rest` is what followed the word in chat; empty from an ad-hoc command. */
   run(context: CommandContext, rest: string): Dialogue;
 }
@@ -140,6 +143,16 @@ async function* help(context: CommandContext): Dialogue {
   ].join("\n");
 }
 
+/** A command about one account, whose name or number does not stand in the line. */
+function forAccount(
+  title: string,
+  run: (context: CommandContext, account: AccountRecord, rest: string) => Dialogue,
+): Command["run"] {
+  return async function* (context, rest) {
+    return yield* run(context, yield* chooseAccount(context, "", title, "Of which account?"), rest);
+  };
+}
+
 const table: readonly Command[] = [
   { word: "help", title: "What you can do here", usage: "", needs: "nothing", run: help },
   { word: "login", title: "Sign in with an account of your own", usage: "", needs: "sign-in", run: login },
@@ -147,6 +160,22 @@ const table: readonly Command[] = [
   { word: "accounts", title: "Your accounts and their state", usage: "", needs: "nothing", run: accounts },
   { word: "add", title: "Add a contact", usage: "ADDRESS [NAME]", needs: "account", run: add },
   { word: "contacts", title: "Your contacts here", usage: "[ACCOUNT]", needs: "account", run: contacts },
+  {
+    word: "rooms",
+    title: "Your rooms on the network, to join one",
+    usage: "[NAME]",
+    needs: "account",
+    verb: "listRooms",
+    run: forAccount("Rooms", rooms),
+  },
+  {
+    word: "leave",
+    title: "Leave a room on the network",
+    usage: "[NAME]",
+    needs: "account",
+    verb: "leave",
+    run: forAccount("Leave a room", leave),
+  },
   { word: "full", title: "The whole of the last message of a contact", usage: "ADDRESS", needs: "account", run: full },
   { word: "logout", title: "Sign out and delete your data here", usage: "[ACCOUNT]", needs: "account", run: logout },
 ];
@@ -155,6 +184,7 @@ const table: readonly Command[] = [
 export function available(context: CommandContext): readonly Command[] {
   const registered = context.powers.accounts(context.bridge.name, context.user).length > 0;
   return table.filter((command) => {
+    if (command.verb !== undefined && !context.bridge.verbs.includes(command.verb)) return false;
     if (command.word === "join") return context.domainMode;
     if (command.needs === "sign-in") return context.accountMode;
     return command.needs === "nothing" || registered || context.domainMode;

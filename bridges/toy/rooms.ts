@@ -76,7 +76,10 @@ export class ToyRooms {
   enter(who: string, where: string): ToyRoom {
     const room = this.all.get(where) ?? [...this.all.values()].find((one) => one.address === where);
     if (room === undefined) throw new BridgeError("reject", "There is no such room.", { condition: "item-not-found" });
-    if (room.members.has(who)) return room;
+    if (room.members.has(who)) {
+      this.show(who, room);
+      return room;
+    }
     if (room.banned.has(who)) throw refused("You are banned from this room.");
     if (!room.open && !room.invited.has(who)) throw refused("This room takes members only.");
     room.invited.delete(who);

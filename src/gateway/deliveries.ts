@@ -23,7 +23,7 @@ import {
   type Store,
 } from "./ports.ts";
 
-import type { Rooms } from "./rooms.ts";
+import type { RoomReports } from "./room-reports.ts";
 
 /** What is known from before. */
 export interface DeliveryLookups {
@@ -31,15 +31,18 @@ export interface DeliveryLookups {
   reaction(account: AccountId, id: RemoteId): Promise<ReactionRecord | undefined>;
   /** What an event in a room is committed as; `delivery` is what it would be in a conversation with a contact. */
   inRoom(account: AccountId, event: Incoming, delivery: Delivery): Delivery;
+  /** Sees to it that the contact can be written to. */
+  fromContact(account: AccountId, contact: RemoteId, delivery: Delivery): Delivery;
 }
 
 export const lookupsIn = (
   { messages, reactions }: Pick<Store, "messages" | "reactions">,
-  rooms: Rooms,
+  rooms: RoomReports,
 ): DeliveryLookups => ({
   message: (account, id) => messages.byRemoteId(account, [id]),
   reaction: (account, id) => reactions.byRemoteId(account, id),
   inRoom: (account, event, delivery) => rooms.delivery(account, event, delivery),
+  fromContact: (account, contact, delivery) => rooms.fromContact(account, contact, delivery),
 });
 
 /** Longer ids are not ids: nobody may fill the index with them. */
@@ -205,8 +208,11 @@ class Batch {
   }
 
   #push(event: Exclude<Incoming, IncomingOriginal>, delivery: Delivery): void {
-    const inRoom = event.peer.kind === "room";
-    this.list.push(inRoom ? this.#lookups.inRoom(this.#account, event, delivery) : delivery);
+    const { inRoom, fromContact } = this.#lookups;
+    const isRoom = event.peer.kind === "room";
+    this.list.push(
+      isRoom ? inRoom(this.#account, event, delivery) : fromContact(this.#account, event.peer.id, delivery),
+    );
   }
 
   #row(peer: string, key: string, body: IncomingBody): NewRow {

@@ -1,6 +1,7 @@
 // The core, put together: what the edge calls, and what works behind it.
 import type { GuardedFetch, HttpHandler, Logger, RemoteId } from "#bridge";
 import { Accounts } from "./accounts.ts";
+import { Arrivals } from "./arrivals.ts";
 import { Bridges } from "./bridges.ts";
 import { Chat } from "./chat.ts";
 import type { CommandContext, CommandPowers } from "./commands.ts";
@@ -16,12 +17,15 @@ import { linkEvents } from "./link-events.ts";
 import { Notices } from "./notices.ts";
 import { OutgoingWorker } from "./outgoing.ts";
 import type { Permissions } from "./permissions.ts";
-import type { Clock, OutgoingBody, OutputEvents, Store } from "./ports.ts";
+import type { AccountRecord, Clock, OutgoingBody, OutputEvents, Store } from "./ports.ts";
 import { createPowers } from "./powers.ts";
 import { PresenceBook } from "./presence.ts";
 import { Registrations } from "./registrations.ts";
 import { Reports } from "./reports.ts";
-import { type EnteredRoom, Rooms } from "./rooms.ts";
+import { contextOf } from "./room-people.ts";
+import { type EnteredRoom, RoomDirectory } from "./room-directory.ts";
+import { RoomReports } from "./room-reports.ts";
+import { Rooms } from "./rooms.ts";
 import { Sessions } from "./sessions.ts";
 import { Submissions } from "./submissions.ts";
 import { UserHints } from "./user-hints.ts";
@@ -76,20 +80,31 @@ export class Gateway {
       mostPerUser: limits.accountsPerUser,
       domainAddress: (bridge, user) => bridges.find(bridge)?.service?.addressOf(user),
     });
+    const roomContext = (account: AccountRecord) => contextOf(account, bridges.get(account.bridge), clock.now());
+    const arrivals = new Arrivals(clock);
+    const roomReports = new RoomReports({
+      store: store.rooms,
+      clock,
+      arrivals,
+      account: (id) => accounts.get(id),
+      contextOf: roomContext,
+      output: (bridge) => bridges.get(bridge).output,
+    });
     const rooms = new Rooms({
       store: store.rooms,
       lanes: store.lanes,
+      known: new RoomDirectory({ store: store.rooms, accountsOf: (bridge, user) => accounts.of(bridge, user) }),
+      arrivals,
       clock,
       textLength: limits.textLength,
       bridge: (name) => bridges.get(name),
-      account: (id) => accounts.get(id),
-      accountsOf: (bridge, user) => accounts.of(bridge, user),
+      contextOf: roomContext,
       accountFor: (bridge, user) => registrations.accountFor(bridge, user, ""),
       sessionOf: (account) => sessions.sessionOf(account),
       hints: () => this.hints,
       slowDown: (user) => this.#submissions.slowDown(user),
     });
-    const lookups = lookupsIn(store, rooms);
+    const lookups = lookupsIn(store, roomReports);
     const bridges = new Bridges({
       store,
       lanes,
@@ -97,7 +112,7 @@ export class Gateway {
       log,
       faults,
       limits,
-      rooms,
+      rooms: roomReports,
       account: (id) => accounts.get(id),
     });
     const sessions = new Sessions({
@@ -134,7 +149,7 @@ export class Gateway {
       store: store.lanes,
       messages: store.messages,
       reactions: store.reactions,
-      rooms,
+      rooms: roomReports,
       clock,
       log,
       faults,
@@ -164,7 +179,7 @@ export class Gateway {
       say: (account, text) => notices.toAccount(account, text),
       typing(account, { peer, from, active }) {
         if (peer.kind === "contact") bridges.find(account.bridge)?.output.typing(account.user, from, active);
-        else rooms.typingThere(account, peer.id, from, active);
+        else roomReports.typingThere(account, peer.id, from, active);
       },
       resume: (account) => this.#outgoing.resume(account),
     });

@@ -16,7 +16,7 @@ import {
   type Settlement,
   type XmppOutput,
 } from "./ports.ts";
-import type { Rooms } from "./rooms.ts";
+import type { RoomReports } from "./room-reports.ts";
 import { untilTrue } from "./stubborn.ts";
 
 /** Milliseconds before a lane is looked at again after the store failed. */
@@ -32,7 +32,7 @@ export interface IncomingOptions {
   readonly messages: MessageStore;
   readonly reactions: ReactionStore;
   readonly contacts: Contacts;
-  readonly rooms: Rooms;
+  readonly rooms: Pick<RoomReports, "view">;
   readonly output: XmppOutput;
   /** Bare JID of the account's user; undefined when the account is gone. */
   readonly userOf: (account: AccountId) => string | undefined;

@@ -26,7 +26,7 @@ import {
   type Settlement,
 } from "./ports.ts";
 import { retryDelay } from "./retry.ts";
-import type { Rooms } from "./rooms.ts";
+import type { RoomReports } from "./room-reports.ts";
 import { untilTrue } from "./stubborn.ts";
 import type { Faults } from "./faults.ts";
 
@@ -44,7 +44,7 @@ export interface OutgoingOptions {
   readonly store: LaneStore;
   readonly messages: MessageStore;
   readonly reactions: ReactionStore;
-  readonly rooms: Pick<Rooms, "reflection" | "stanzaIdOf">;
+  readonly rooms: Pick<RoomReports, "reflection" | "stanzaIdOf">;
   readonly accounts: OutgoingAccounts;
   readonly clock: Clock;
   readonly log: Logger;

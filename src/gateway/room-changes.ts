@@ -2,29 +2,16 @@
 // the rows that tell it to those who are in the room.
 import type { IncomingMembership, IncomingRoom, RemoteId } from "#bridge";
 import { newKey } from "./keys.ts";
-import { cleanNick, nickFor } from "./nicks.ts";
-import { type AccountRecord, peerKey } from "./ports.ts";
-import type { Departure, Person, RoomEvent } from "./room-events.ts";
-import { localFor, type Naming } from "./room-names.ts";
+import { cleanNick } from "./nicks.ts";
+import type { Departure, RoomEvent } from "./room-events.ts";
+import { roomLocal } from "./room-names.ts";
+import { append, isOccupied, list, nickOf, personOf, rename, type RoomContext, tell, toPerson } from "./room-people.ts";
 import type { ParticipantRecord, RoomRecord, RoomTables } from "./room-ports.ts";
-
-export interface RoomContext {
-  readonly account: AccountRecord;
-  readonly naming: Naming;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-}
 
 /** Anybody can invite the user anywhere: rooms beyond this are not remembered. */
 const mostRooms = 10_000;
-/** People kept of one room. */
-const mostKept = 2_000;
-/** People shown in one room: more presence than this no client wants (matrix.md section 8). */
-export const mostListed = 500;
 /** Characters. */
 const longestTopic = 10_000;
-/** Somebody's last activity is written down this often, in milliseconds: it only orders people. */
-const activityStep = 60_000;
 
 /** The record of a room, made when it is new. Undefined when there are too many. */
 export function roomOf(
@@ -39,7 +26,7 @@ export function roomOf(
   const room: RoomRecord = {
     account: account.id,
     id,
-    local: localFor(tables, account.id, { kind: "room", id }, naming, hints),
+    local: roomLocal(tables, account.id, id, naming, hints),
     name: undefined,
     topic: undefined,
     topicBy: undefined,
@@ -112,41 +99,6 @@ export function membershipChanged(tables: RoomTables, context: RoomContext, even
       return event.state satisfies never;
   }
 }
-
-/** Somebody who is known to be in the room because they act there. */
-export function actingPerson(
-  tables: RoomTables,
-  context: RoomContext,
-  room: RemoteId,
-  id: RemoteId,
-  name: string | undefined,
-): ParticipantRecord {
-  const known = personOf(tables, context, room, id, name);
-  const hidden = known.state === "joined" && !known.listed && isOccupied(tables, context, room);
-  if (!hidden && context.now - known.activeAt < activityStep) return known;
-  const active = { ...known, activeAt: context.now };
-  if (hidden) list(tables, context, active);
-  else tables.saveParticipant(active);
-  return active;
-}
-
-/** A row for those who are in the room; none when nobody is. */
-export function tell(
-  tables: RoomTables,
-  context: RoomContext,
-  room: RemoteId,
-  event: RoomEvent,
-  key = newKey(context.now),
-): void {
-  if (isOccupied(tables, context, room)) append(tables, context, room, event, key);
-}
-
-export const toPerson = (participant: ParticipantRecord, { account }: RoomContext): Person => ({
-  id: participant.id,
-  nick: participant.nick,
-  rank: participant.rank,
-  self: participant.id === account.self,
-});
 
 /** Asks the user in, unless they were asked already or are there. */
 function invited(
@@ -237,71 +189,4 @@ function expel(
     tell(tables, context, room.id, { do: "expelled", person: toPerson(own, context), clients, ...why });
   for (const client of clients) tables.removeOccupant(account.id, room.id, client);
   tables.saveParticipant({ ...own, state: why.how === "banned" ? "banned" : "left", listed: false });
-}
-
-/** The record of somebody, made when they are new. */
-export function personOf(
-  tables: RoomTables,
-  context: RoomContext,
-  room: RemoteId,
-  id: RemoteId,
-  name: string | undefined,
-): ParticipantRecord {
-  const { account, now } = context;
-  const known = tables.participant(account.id, room, id);
-  if (known) return known;
-  if (tables.counts(account.id, room).kept >= mostKept) {
-    const dropped = tables.dropParticipant(account.id, room, account.self);
-    if (dropped?.listed)
-      tell(tables, context, room, { do: "gone", person: toPerson(dropped, context), how: "unlisted" });
-  }
-  const fresh: ParticipantRecord = {
-    account: account.id,
-    room,
-    id,
-    ...nickFor(name, id, (skeleton) => tables.bySkeleton(account.id, room, skeleton) !== undefined),
-    name,
-    rank: "member",
-    state: "joined",
-    listed: false,
-    activeAt: now,
-  };
-  tables.saveParticipant(fresh);
-  return fresh;
-}
-
-function rename(tables: RoomTables, person: ParticipantRecord, name: string): ParticipantRecord {
-  const taken = (skeleton: string) => {
-    const owner = tables.bySkeleton(person.account, person.room, skeleton);
-    return owner !== undefined && owner.id !== person.id;
-  };
-  return { ...person, name, ...nickFor(name, person.id, taken) };
-}
-
-/** Somebody is shown from now on; in a crowd the least active one is not any more. */
-function list(tables: RoomTables, context: RoomContext, person: ParticipantRecord): void {
-  const { account, room } = person;
-  if (tables.counts(account, room).listed >= mostListed) {
-    const hidden = tables.unlistOne(account, room, context.account.self);
-    if (hidden) tell(tables, context, room, { do: "gone", person: toPerson(hidden, context), how: "unlisted" });
-  }
-  tables.saveParticipant({ ...person, listed: true });
-  tell(tables, context, room, { do: "here", person: toPerson(person, context) });
-}
-
-function nickOf(
-  tables: RoomTables,
-  { account }: RoomContext,
-  room: RemoteId,
-  who: RemoteId | "self",
-): string | undefined {
-  return tables.participant(account.id, room, who === "self" ? account.self : who)?.nick;
-}
-
-const isOccupied = (tables: RoomTables, { account }: RoomContext, room: RemoteId): boolean =>
-  tables.occupants(account.id, room).length > 0;
-
-function append(tables: RoomTables, { account }: RoomContext, room: RemoteId, event: RoomEvent, key: string): void {
-  const peer = peerKey({ kind: "room", id: room });
-  tables.append({ direction: "incoming", account: account.id, peer, key, body: { kind: "room", event } });
 }

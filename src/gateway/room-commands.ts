@@ -31,7 +31,8 @@ export async function* rooms(context: CommandContext, account: AccountRecord, wa
   }
   // Not one of theirs: a room that they know the address of.
   const id = bridge.rooms?.fromLocal(picked);
-  if (id !== undefined) return `Join ${powers.roomAddress(bridge.name, picked)} in your client.`;
+  const local = id === undefined ? undefined : bridge.rooms?.toLocal(id);
+  if (local !== undefined) return `Join ${powers.roomAddress(bridge.name, local)} in your client.`;
   return picked ? `You are in no room like "${picked.slice(0, 100)}".` : "You are in no rooms there yet.";
 }
 

@@ -3,7 +3,7 @@
 import type { AnyBridge, RemoteId } from "#bridge";
 import { derivedKey } from "./keys.ts";
 import type { AccountId, XmppOutput } from "./ports.ts";
-import type { NamedPeer, RoomTables } from "./room-ports.ts";
+import type { RoomTables } from "./room-ports.ts";
 
 /** What decides whether a text can be a local part. */
 export interface Naming {
@@ -15,18 +15,41 @@ export interface Naming {
 
 /** The readable part of an allocated name, in characters. */
 const longestSlug = 40;
+/** Characters of 5 bits behind it. What is stored needs few; what is worked out must be found by nobody else's id. */
+const roomTail = 8;
+const contactTail = 20;
 
-/** The local part of a peer, allocated and stored when it has none yet. */
-export function localFor(
+/**
+ * The local part of a contact. It follows from the id alone, so that it needs no look-up; what has to be stored is the
+ * way back, where the bridge does not know it: see `keepContact`. Undefined where the bridge claims every text.
+ */
+export function contactLocal(id: RemoteId, naming: Pick<Naming, "contacts" | "rooms">): string | undefined {
+  const faithful = naming.contacts.toLocal(id);
+  if (faithful !== undefined) return faithful;
+  const name = `${slugOf(id)}-${derivedKey("contact", id).slice(0, contactTail)}`;
+  return ["", "~"].map((mark) => mark + name).find((local) => isUnclaimed(local, naming));
+}
+
+/** Makes the way back from the local part of a contact whose id has no faithful one. */
+export function keepContact(tables: RoomTables, account: AccountId, id: RemoteId, naming: Naming): void {
+  if (naming.contacts.toLocal(id) !== undefined) return;
+  const local = contactLocal(id, naming);
+  if (local !== undefined && tables.named(account, local) === undefined)
+    tables.saveName(account, { kind: "contact", id }, local);
+}
+
+/** The local part of a room, allocated and stored when it has none yet. */
+export function roomLocal(
   tables: RoomTables,
   account: AccountId,
-  peer: NamedPeer,
+  id: RemoteId,
   naming: Naming,
   hints: { readonly address?: RemoteId | undefined; readonly name?: string | undefined },
 ): string {
+  const peer = { kind: "room", id } as const;
   const known = tables.localOf(account, peer);
   if (known !== undefined) return known;
-  const local = choose(tables, account, peer, naming, hints);
+  const local = choose(tables, account, id, naming, hints);
   tables.saveName(account, peer, local);
   return local;
 }
@@ -34,22 +57,20 @@ export function localFor(
 function choose(
   tables: RoomTables,
   account: AccountId,
-  peer: NamedPeer,
+  room: RemoteId,
   naming: Naming,
   { address, name }: { readonly address?: RemoteId | undefined; readonly name?: string | undefined },
 ): string {
   const free = (local: string) => tables.named(account, local) === undefined;
-  if (peer.kind === "room") {
-    for (const id of [address, peer.id]) {
-      const faithful = id === undefined ? undefined : naming.rooms?.toLocal(id);
-      if (faithful !== undefined && isFaithful(faithful, naming) && free(faithful)) return faithful;
-    }
+  for (const id of [address, room]) {
+    const faithful = id === undefined ? undefined : naming.rooms?.toLocal(id);
+    if (faithful !== undefined && isFaithful(faithful, naming) && free(faithful)) return faithful;
   }
   // What the bridge reads as an address of its own can be nobody else's: then the second mark makes it another.
-  const marks = peer.kind === "room" ? ["#", "~"] : ["", "~"];
-  // The same id gives the same name to everybody; the readable part is what it was called when it came.
-  const tail = derivedKey(peer.kind, peer.id).slice(0, 8);
-  const slug = slugOf(name ?? peer.id);
+  const marks = ["#", "~"];
+  // The same id has the same end for everybody; the readable part is what it was called when it came.
+  const tail = derivedKey("room", room).slice(0, roomTail);
+  const slug = slugOf(name ?? room);
   for (let count = 0; ; count++) {
     const name = `${slug}-${tail}${count === 0 ? "" : `-${count}`}`;
     const local = marks.map((mark) => mark + name).find((one) => isAllocatable(one, naming) && free(one));
@@ -61,10 +82,12 @@ function choose(
 const isFaithful = (local: string, { contacts, fits }: Naming): boolean =>
   fits(local) && contacts.fromLocal(local) === undefined;
 
-const isAllocatable = (local: string, naming: Naming): boolean =>
-  isFaithful(local, naming) && naming.rooms?.fromLocal(local) === undefined;
+const isAllocatable = (local: string, naming: Naming): boolean => naming.fits(local) && isUnclaimed(local, naming);
 
-/** Lower-case ASCII letters and digits with single hyphens; "room" when the name has none. */
+const isUnclaimed = (local: string, { contacts, rooms }: Pick<Naming, "contacts" | "rooms">): boolean =>
+  contacts.fromLocal(local) === undefined && rooms?.fromLocal(local) === undefined;
+
+/** Lower-case ASCII letters and digits with single hyphens; "x" when the name has none. */
 function slugOf(name: string): string {
   const slug = name
     .normalize("NFKD")
@@ -73,5 +96,5 @@ function slugOf(name: string): string {
     .replace(/[^a-z0-9]+/g, "-")
     .slice(0, longestSlug)
     .replace(/^-+|-+$/g, "");
-  return slug || "room";
+  return slug || "x";
 }

@@ -2,7 +2,8 @@
 import type { OutgoingMessage, RemoteId, Sent } from "#bridge";
 import { derivedKey } from "./keys.ts";
 import type { AccountId, OutgoingRow } from "./ports.ts";
-import { actingPerson, type RoomContext, roomOf, tell } from "./room-changes.ts";
+import { roomOf } from "./room-changes.ts";
+import { actingPerson, type RoomContext, tell } from "./room-people.ts";
 import type { Said } from "./room-events.ts";
 import type { ArchiveEntry, RoomTables, Saying } from "./room-ports.ts";
 

@@ -5,7 +5,10 @@ import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 import type { Tables } from "./tables.ts";
 
-type ArchiveTables = Pick<RoomTables, "archived" | "ownId" | "answered" | "archive" | "archiveCount" | "keep" | "erase">;
+type ArchiveTables = Pick<
+  RoomTables,
+  "archived" | "ownId" | "answered" | "archive" | "archiveCount" | "keep" | "erase"
+>;
 
 /** What is kept of one room; looked after once in so many entries. */
 const mostKept = 20_000;

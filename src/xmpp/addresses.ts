@@ -1,5 +1,6 @@
 // Contacts as JIDs of one component: the bridge's addressing, XEP-0106 and RFC 7622 in one place, both ways.
 import type { Addressing, RemoteId } from "#bridge";
+import { contactLocal } from "../gateway/room-names.ts";
 import { escapeLocal, type Jid, parseJid, unescapeLocal } from "./jid.ts";
 
 export type Address =
@@ -41,7 +42,7 @@ export class Addresses {
   /** The bare JID of a contact; undefined when no JID can stand for the id. */
   jidOf(id: RemoteId): string | undefined {
     if (this.#byId.has(id)) return this.#byId.get(id);
-    const local = this.#contacts.toLocal(id);
+    const local = contactLocal(id, { contacts: this.#contacts, rooms: this.#rooms });
     const escaped = local === undefined ? undefined : escapeLocal(local);
     const jid = escaped === undefined ? undefined : parseJid(`${escaped}@${this.domain}`)?.bare;
     remember(this.#byId, id, jid);
@@ -74,7 +75,10 @@ export class Addresses {
     if (text === undefined) return { kind: "malformed" };
     const id = this.#contacts.fromLocal(text);
     if (id !== undefined) return { kind: "contact", id };
-    return { kind: this.#rooms?.fromLocal(text) === undefined ? "unclaimed" : "room", local: text };
+    const room = this.#rooms?.fromLocal(text);
+    if (room === undefined) return { kind: "unclaimed", local: text };
+    // Clients wait for answers from the very JID they joined: only the one that the room has is an address.
+    return this.#rooms?.toLocal(room) === text ? { kind: "room", local: text } : { kind: "malformed" };
   }
 }
 

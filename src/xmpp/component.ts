@@ -100,7 +100,7 @@ export function createComponent(options: ComponentOptions): Component {
     log,
     serverDomain,
     mayUse: (user) => gateway.mayUse(name, user),
-    named: (user, local) => gateway.rooms.named(name, user, local),
+    named: (user, local) => gateway.rooms.known.named(name, user, local),
     send: (stanza) => void link.send(stanza),
   });
 

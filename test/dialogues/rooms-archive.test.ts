@@ -91,7 +91,13 @@ describe("the archive of a room", () => {
     const story = await talked();
     story.network.rooms.exit("al", "r1", "kicked", "bob");
     await story.expect(
-      seen("al", { type: "unavailable", role: "none", affiliation: "none", codes: [110, 307], item: `<actor nick="bob"/>` }),
+      seen("al", {
+        type: "unavailable",
+        role: "none",
+        affiliation: "none",
+        codes: [110, 307],
+        item: `<actor nick="bob"/>`,
+      }),
     );
     expect(await page(story, "<max>9</max>")).toMatchObject({ error: "forbidden", texts: [] });
   });

@@ -12,7 +12,9 @@ describe("service discovery", () => {
     await story.send(info("toy.localhost").replace("{id}", "info-1"));
     const told = await story.server.next((stanza) => stanza.attrs.id === "info-1");
     const query = told.getChild("query");
-    const identities = query?.getChildren("identity").map(({ attrs }) => `${attrs.category}/${attrs.type} ${attrs.name}`);
+    const identities = query
+      ?.getChildren("identity")
+      .map(({ attrs }) => `${attrs.category}/${attrs.type} ${attrs.name}`);
     expect(identities).toEqual(["conference/text Toy", "gateway/toy Toy"]);
     expect(query?.getChildren("feature").map(({ attrs }) => attrs.var)).toContain("http://jabber.org/protocol/muc");
     await story.ask(

@@ -2,7 +2,7 @@
 import type { Rank, RemoteId, RoomChange } from "#bridge";
 import { GatewayError } from "../../gateway/errors.ts";
 import type { ParticipantRecord } from "../../gateway/room-ports.ts";
-import type { FoundRoom } from "../../gateway/rooms.ts";
+import type { FoundRoom } from "../../gateway/room-directory.ts";
 import { parseJid } from "../jid.ts";
 import { NS } from "../ns.ts";
 import type { IqRequest, IqRoute } from "../router.ts";
@@ -46,7 +46,7 @@ async function changeOf(item: Element, found: FoundRoom, options: MucOptions): P
 /** By the nick that is seen in the room, or by address. */
 async function whoIs(item: Element, found: FoundRoom, { gateway, addresses }: MucOptions): Promise<RemoteId> {
   const nick = attr(item, "nick");
-  const person = nick === undefined ? undefined : await gateway.rooms.person(found, nick);
+  const person = nick === undefined ? undefined : await gateway.rooms.known.person(found, nick);
   if (person) return person.id;
   const jid = parseJid(attr(item, "jid") ?? "");
   if (jid?.bare === found.account.user) return found.account.self;
@@ -84,7 +84,7 @@ async function list(request: IqRequest, options: MucOptions): Promise<Element> {
   );
   if (item === undefined || (affiliation === undefined && role === undefined)) throw new StanzaError("bad-request");
   const people: ParticipantRecord[] = [];
-  for (const rank of wanted) people.push(...(await rooms.ranked(found, rank)));
+  for (const rank of wanted) people.push(...(await rooms.known.ranked(found, rank)));
   return el(
     "query",
     { xmlns: NS.mucAdmin },

@@ -1,7 +1,7 @@
 // XEP-0313: Message Archive Management, of rooms. XEP-0297: Stanza Forwarding.
 import { GatewayError } from "../../gateway/errors.ts";
 import type { ArchiveEntry, ArchiveQuery } from "../../gateway/room-ports.ts";
-import type { FoundRoom } from "../../gateway/rooms.ts";
+import type { FoundRoom } from "../../gateway/room-directory.ts";
 import { parseJid } from "../jid.ts";
 import { NS } from "../ns.ts";
 import type { IqRequest, IqRoute } from "../router.ts";
@@ -52,7 +52,7 @@ async function query(request: IqRequest, options: MucOptions): Promise<Element> 
   const wanted = await filter(payload, page, found, options);
   const limit = Math.min(page.max ?? usualPage, largestPage);
   // One more than wanted tells whether there is more.
-  const { entries, count } = await gateway.rooms.archive(found, { ...wanted, limit: limit + 1 });
+  const { entries, count } = await gateway.rooms.known.archive(found, { ...wanted, limit: limit + 1 });
   const complete = entries.length <= limit;
   const shown = complete ? entries : wanted.newest ? entries.slice(1) : entries.slice(0, limit);
   for (const entry of shown) options.send(result(entry, from.toString(), attr(payload, "queryid"), found, options));
@@ -72,7 +72,7 @@ async function filter(
   const answers = formAnswers(payload) ?? {};
   const position = async (id: string | undefined): Promise<number | undefined> => {
     if (!id) return undefined;
-    const entry = await options.gateway.rooms.archived(found, id);
+    const entry = await options.gateway.rooms.known.archived(found, id);
     // Section 4.3: the client holds an id that is not here any more and has to begin anew.
     if (entry === undefined) throw new StanzaError("item-not-found", "There is no such message in the archive.");
     return entry.seq;
@@ -104,7 +104,7 @@ async function speaker(text: string | undefined, found: FoundRoom, options: MucO
   if (jid.bare === account.user) return "self";
   if (jid.bare === options.addresses.roomJid(room.local)) {
     if (jid.resource === undefined) return undefined;
-    const person = await options.gateway.rooms.person(found, jid.resource);
+    const person = await options.gateway.rooms.known.person(found, jid.resource);
     return person?.id === account.self ? "self" : (person?.id ?? "");
   }
   const address = jid.domain === options.addresses.domain ? options.addresses.resolve(jid) : undefined;

@@ -33,7 +33,7 @@ export function muc(options: MucOptions, router: () => Router): readonly Feature
 /** Section 6.3: the rooms that a user may see are those they are in or invited to. */
 export function roomItems({ bridge, gateway, addresses }: MucOptions) {
   return async ({ from }: IqRequest): Promise<DiscoNode["items"]> => {
-    const list = await gateway.rooms.list(bridge, from.bare);
+    const list = await gateway.rooms.known.list(bridge, from.bare);
     return list.map((room) => ({ jid: addresses.roomJid(room.local), name: room.name ?? room.local }));
   };
 }

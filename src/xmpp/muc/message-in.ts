@@ -22,7 +22,7 @@ export async function receiveMessage(request: RoomRequest, options: MucOptions):
   if (type === "groupchat") return say(request, options);
   const asked = child(stanza, "x", NS.mucUser);
   if (asked === undefined) return;
-  const found = await rooms.find(options.bridge, from.bare, room.local);
+  const found = await rooms.known.find(options.bridge, from.bare, room.local);
   if (found === undefined) throw new GatewayError("item-not-found", "There is no such room.");
   if (child(asked, "decline"))
     return found.room.self === "invited" ? rooms.leave(found.account, found.room.id) : undefined;
@@ -46,7 +46,7 @@ export async function inviteDirectly(
   if (invitation === undefined || room === undefined) return false;
   const address = room.domain === options.addresses.domain ? options.addresses.resolve(room) : undefined;
   const local = address?.kind === "room" || address?.kind === "unclaimed" ? address.local : undefined;
-  const found = local === undefined ? undefined : await options.gateway.rooms.find(options.bridge, user, local);
+  const found = local === undefined ? undefined : await options.gateway.rooms.known.find(options.bridge, user, local);
   if (found === undefined)
     throw new GatewayError("not-acceptable", "People of this network can only be asked into its own rooms.");
   await options.gateway.rooms.change(found, { do: "invite", who: contact, ...reasonOf(attr(invitation, "reason")) });
@@ -55,7 +55,7 @@ export async function inviteDirectly(
 
 async function say({ stanza, from, room }: RoomRequest, options: MucOptions): Promise<void> {
   const { rooms } = options.gateway;
-  const inside = await rooms.inside(options.bridge, from.bare, room.local, from.toString());
+  const inside = await rooms.known.inside(options.bridge, from.bare, room.local, from.toString());
   const subject = textOf(stanza, "subject");
   if (subject !== undefined && textOf(stanza, "body") === undefined && !child(stanza, "thread"))
     return rooms.change(inside, { do: "subject", text: subject });
@@ -73,8 +73,8 @@ async function refusePrivate({ from, room, stanza }: RoomRequest, options: MucOp
   if (type === "groupchat") throw new GatewayError("bad-request", "Messages to everybody go to the room itself.");
   if (textOf(stanza, "body") === undefined) return;
   const { rooms } = options.gateway;
-  const inside = await rooms.inside(options.bridge, from.bare, room.local, from.toString());
-  const person = await rooms.person(inside, room.nick ?? "");
+  const inside = await rooms.known.inside(options.bridge, from.bare, room.local, from.toString());
+  const person = await rooms.known.person(inside, room.nick ?? "");
   if (person === undefined || person.state !== "joined")
     throw new GatewayError("item-not-found", "There is nobody of that name in the room.");
   const jid = options.addresses.jidOf(person.id);

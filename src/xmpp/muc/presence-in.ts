@@ -36,7 +36,7 @@ async function enterOrChange(request: RoomRequest, options: MucOptions): Promise
     const history = historyRequest(join, options.clock.now());
     return rooms.enter(options.bridge, from.bare, { local, client, nick, history });
   }
-  const inside = await rooms.inside(options.bridge, from.bare, local, client).catch(() => undefined);
+  const inside = await rooms.known.inside(options.bridge, from.bare, local, client).catch(() => undefined);
   // A client that believes to be in (section 7.2.16): it hears that it is not, and joins again.
   if (inside === undefined) return options.send(lostPresence(to.bare, nick, client));
   // Anything else is news of how the user is: a network has one presence of theirs, not one a room.

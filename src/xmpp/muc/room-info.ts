@@ -1,6 +1,6 @@
 // XEP-0045: Multi-User Chat, section 6: what a room is. XEP-0128: Service Discovery Extensions. XEP-0410: MUC Self-Ping.
 import { GatewayError } from "../../gateway/errors.ts";
-import type { FoundRoom } from "../../gateway/rooms.ts";
+import type { FoundRoom } from "../../gateway/room-directory.ts";
 import { NS } from "../ns.ts";
 import type { IqRequest, IqRoute } from "../router.ts";
 import { attr, type Element, el } from "../stanza.ts";
@@ -32,7 +32,7 @@ export function infoRoutes(options: MucOptions, features: () => readonly string[
 
 /** The room that a request is for. Throws GatewayError `item-not-found` when this user knows no such room. */
 export async function foundRoom({ from, room }: IqRequest, { bridge, gateway }: MucOptions): Promise<FoundRoom> {
-  const found = room && (await gateway.rooms.find(bridge, from.bare, room.local));
+  const found = room && (await gateway.rooms.known.find(bridge, from.bare, room.local));
   if (found) return found;
   throw new GatewayError("item-not-found", "There is no such room, or you are not in it.");
 }
@@ -42,7 +42,7 @@ async function info(request: IqRequest, options: MucOptions, features: readonly 
   const { room, account } = found;
   const node = attr(request.payload, "node");
   if (node === nickNode) {
-    const own = await options.gateway.rooms.participant(found, account.self);
+    const own = await options.gateway.rooms.known.participant(found, account.self);
     const name = own?.nick ?? account.self;
     return describe(node, [{ category: "conference", type: "text", name }], []);
   }
@@ -63,7 +63,7 @@ async function info(request: IqRequest, options: MucOptions, features: readonly 
 /** Section 6.4. */
 async function infoForm(found: FoundRoom, { gateway }: MucOptions): Promise<Element> {
   const { room } = found;
-  const count = room.members ?? (await gateway.rooms.people(found)).length;
+  const count = room.members ?? (await gateway.rooms.known.people(found)).length;
   const field = (name: string, value: string | number) => el("field", { var: name }, el("value", {}, String(value)));
   return el(
     "x",
@@ -77,9 +77,9 @@ async function infoForm(found: FoundRoom, { gateway }: MucOptions): Promise<Elem
 
 /** XEP-0410 section 3: a client asks its own nick whether it is still in. */
 async function selfPing({ from, room }: IqRequest, { bridge, gateway }: MucOptions): Promise<undefined> {
-  const inside = await gateway.rooms.inside(bridge, from.bare, room?.local ?? "", from.toString());
+  const inside = await gateway.rooms.known.inside(bridge, from.bare, room?.local ?? "", from.toString());
   if (inside.own.nick === room?.nick) return undefined;
-  const other = await gateway.rooms.person(inside, room?.nick ?? "");
+  const other = await gateway.rooms.known.person(inside, room?.nick ?? "");
   // Section 3.2: these two tell a client that it is in all the same.
   throw new StanzaError(other ? "service-unavailable" : "item-not-found");
 }

@@ -33,4 +33,3 @@ export function pageElement(first: string | undefined, last: string | undefined,
     el("count", {}, String(count)),
   );
 }
-

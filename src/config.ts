@@ -38,6 +38,15 @@ export interface BridgeConfig {
   readonly options: unknown;
 }
 
+/** The HTTP server. */
+export interface ConfiguredWeb {
+  readonly listen: Endpoint;
+  /** Ends in "/". */
+  readonly publicUrl: string;
+  /** Milliseconds. */
+  readonly linkLifetime: number;
+}
+
 /** Everything the gateway needs to know; all paths absolute, all defaults filled in. */
 export interface Config {
   readonly file: string;
@@ -46,6 +55,9 @@ export interface Config {
   readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
   readonly permissions: ConfiguredPermissions;
   readonly limits: ConfiguredLimits;
+  /** Absent: there is no HTTP server. */
+  readonly web?: ConfiguredWeb;
+  readonly net: { readonly allowPrivateHosts: readonly string[] };
   readonly bridges: readonly BridgeConfig[];
 }
 
@@ -151,22 +163,32 @@ function checkTogether(validation: Validation, core: CoreOptions | undefined, br
     if (base.server !== undefined) warnOfPlainText(validation, ["bridges", name, "server"], base.server);
   }
   if (core !== undefined) warnOfPlainText(validation, ["xmpp", "server"], core.xmpp.server);
+  if (core?.web !== undefined && !isLoopback(core.web.listen.host)) {
+    const why = "the HTTP server does no TLS: let only your reverse proxy reach it.";
+    addProblem(validation, "warning", ["web", "listen"], why);
+  }
 }
 
 // XEP-0114 has no TLS, and its handshake is a bare SHA-1 (X32).
 function warnOfPlainText(validation: Validation, path: readonly string[], server: Endpoint): void {
   if (isLoopback(server.host)) return;
-  validation.problems.push({
-    severity: "warning",
-    ...validation.source.placeOf(path),
-    path: pathText(path),
-    message: `component connections are not encrypted: use a tunnel or a private network to ${server.host}.`,
-  });
+  const why = `component connections are not encrypted: use a tunnel or a private network to ${server.host}.`;
+  addProblem(validation, "warning", path, why);
 }
 
 function addBridgeProblem(validation: Validation, path: readonly string[], message: string, expected?: string): void {
+  addProblem(validation, "error", path, message, expected);
+}
+
+function addProblem(
+  validation: Validation,
+  severity: Problem["severity"],
+  path: readonly string[],
+  message: string,
+  expected?: string,
+): void {
   validation.problems.push({
-    severity: "error",
+    severity,
     ...validation.source.placeOf(path),
     path: pathText(path),
     message,
@@ -194,6 +216,8 @@ function assemble(file: string, core: CoreOptions, bridges: readonly LoadedBridg
     log: core.log,
     permissions,
     limits: core.limits,
+    ...(core.web === undefined ? {} : { web: core.web }),
+    net: core.net,
     bridges: bridges.map(({ name, base, options }) => ({
       name,
       jid: base.jid,

@@ -6,6 +6,9 @@ export type AnyBridge = Omit<Bridge<unknown, Json, never>, "verbs"> & { readonly
 
 /** Loads all of them: the configuration's schema needs every bridge's options. */
 export async function loadBridges(): Promise<Readonly<Record<string, AnyBridge>>> {
-  const { email } = await import("../bridges/email/index.ts");
-  return { email };
+  const [{ email }, { matrix }] = await Promise.all([
+    import("../bridges/email/index.ts"),
+    import("../bridges/matrix/index.ts"),
+  ]);
+  return { email, matrix };
 }

@@ -5,14 +5,17 @@ import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { diskGuard } from "./disk-guard.ts";
 import { type Faults, noFaults } from "./gateway/faults.ts";
+import { createFileReader } from "./gateway/files.ts";
 import { Gateway } from "./gateway/gateway.ts";
 import { createPermissions } from "./gateway/permissions.ts";
 import type { Clock, Store } from "./gateway/ports.ts";
 import { loadBridges } from "./load-bridges.ts";
 import type { GatewayLogger } from "./log.ts";
+import { createGuardedFetch } from "./net/guarded-fetch.ts";
 import { databaseIn, storeProblems } from "./store/preflight.ts";
 import { createVault, loadKey } from "./store/secrets.ts";
 import { openSqlite } from "./store/sqlite.ts";
+import { createWeb } from "./web/web.ts";
 import { type Component, createComponent } from "./xmpp/component.ts";
 import type { LinkLimits } from "./xmpp/link-options.ts";
 
@@ -44,10 +47,14 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
   const problems = storeProblems(config.store);
   if (problems.length > 0) throw new Error(problems.join("\n"));
   mkdirSync(config.store.path, { recursive: true, mode: 0o700 });
+  const key = loadKey(config.store.key);
+  const net = createGuardedFetch({ allow: config.net.allowPrivateHosts, timers: clock });
+  const web = config.web && createWeb({ ...config.web, key, clock, log });
   const opened = await openSqlite({
     path: databaseIn(config.store),
     clock,
-    vault: createVault(loadKey(config.store.key)),
+    vault: createVault(key),
+    fileLifetime: config.web?.linkLifetime,
     onCommit: (point) => faults.at(`commit:${point}`),
     onBroken(error) {
       log.error({ err: error }, "the disk failed: ending, so that the next start sees what is really stored");
@@ -70,9 +77,8 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
     faults,
     permissions: permissionsOf(config),
     limits: limitsOf(config),
-    // TODO(issue 3): the guarded fetch and the HTTP server.
-    fetch: () => Promise.reject(new TypeError("there is no HTTP client yet")),
-    mount: () => undefined,
+    fetch: net.fetch,
+    mount: (bridge, handler) => web?.mount(bridge, handler),
   });
   const components = config.bridges.map((entry) => {
     const bridge = bridges[entry.name];
@@ -90,10 +96,15 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
       log: log.child({ component: entry.jid }),
       window: config.limits.window,
       maxStanza: config.limits.stanzaSize,
+      links: web?.links,
       ...(parts.link === undefined ? {} : { limits: parts.link }),
     });
     gateway.bridges.attach(bridge, entry.options, component.output);
     return component;
+  });
+  await web?.start({
+    files: createFileReader({ store: store.files, sessionOf: (account) => gateway.sessions.sessionOf(account) }),
+    health: { links: () => linksOf(config, components), store: () => store.lanes.counts() },
   });
   await gateway.start();
   for (const component of components) component.start();
@@ -102,11 +113,18 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
     gateway,
     components,
     async stop() {
+      await web?.stop();
       await gateway.stop();
       await Promise.all(components.map((component) => component.stop()));
       await store.close();
+      net.close();
     },
   };
+}
+
+/** By bridge: whether its stream is up. */
+function linksOf(config: Config, components: readonly Component[]): Record<string, boolean> {
+  return Object.fromEntries(config.bridges.map(({ name }, index) => [name, components[index]?.link.state === "up"]));
 }
 
 function permissionsOf(config: Config) {

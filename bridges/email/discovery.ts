@@ -1,12 +1,12 @@
 // From an address to its servers, without asking the user (email.md 43). The operator's table and the built-in one
 // answer at once; otherwise autoconfig over https, SRV records (RFC 6186, RFC 8314) and the domain's MX are asked at
 // the same time and the most trustworthy answer is taken.
+import { isHostName } from "#bridge";
 import type { Autoconfig } from "./autoconfig.ts";
 import { readAutoconfig } from "./autoconfig.ts";
 import type { MailResolver, SrvAnswer } from "./dns.ts";
 import type { Endpoint, MailServers } from "./endpoint.ts";
 import type { GetDocument } from "./guarded-get.ts";
-import { isHostName } from "./host-policy.ts";
 import type { EmailOptions } from "./options.ts";
 import { type Provider, providerOfDomain, providerOfExchanger } from "./providers.ts";
 

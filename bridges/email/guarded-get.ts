@@ -1,7 +1,7 @@
 // One careful HTTPS GET (X29): the host policy's addresses only, few redirects, each checked anew, capped in size.
 import { request } from "node:https";
+import { pinnedLookup } from "#bridge";
 import type { HostPolicy } from "./host-policy.ts";
-import { pinnedLookup } from "./host-policy.ts";
 
 /** The body of a document, or undefined when there is none to be had. Never throws. */
 export type GetDocument = (url: string, signal: AbortSignal) => Promise<string | undefined>;

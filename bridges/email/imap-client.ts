@@ -1,9 +1,9 @@
 // One IMAP connection, signed in or refused. Everything that is set on imapflow is set here.
 import { ImapFlow } from "imapflow";
-import { BridgeError } from "#bridge";
+import { BridgeError, pinnedLookup } from "#bridge";
 import { within } from "./deadline.ts";
 import { showEndpoint } from "./endpoint.ts";
-import { type CheckedEndpoint, pinnedLookup } from "./host-policy.ts";
+import type { CheckedEndpoint } from "./host-policy.ts";
 
 export interface ImapLogin {
   readonly server: CheckedEndpoint;

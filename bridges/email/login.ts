@@ -1,13 +1,13 @@
 // Sign-in (email.md 43): the address and the password; hosts only if nothing is found. Nothing is stored before both
 // servers have let the user in.
 import type { ImapFlow } from "imapflow";
-import { type Answers, BridgeError, type LoginContext, type Prompt, type SignedIn } from "#bridge";
+import { type Answers, BridgeError, isHostName, type LoginContext, type Prompt, type SignedIn } from "#bridge";
 import { addressId, parseAddress } from "./addressing.ts";
 import { type Discovery, discover } from "./discovery.ts";
 import type { EmailCredentials, Endpoint, MailServers } from "./endpoint.ts";
 import { within } from "./deadline.ts";
 import { imapError, smtpError } from "./errors.ts";
-import { type HostPolicy, isHostName } from "./host-policy.ts";
+import type { HostPolicy } from "./host-policy.ts";
 import { openImap } from "./imap-client.ts";
 import { firstCursor, type MailCursor } from "./mail-cursor.ts";
 import type { EmailOptions } from "./options.ts";

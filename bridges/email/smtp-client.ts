@@ -4,10 +4,10 @@ import { isAscii } from "node:buffer";
 import { connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
-import { BridgeError } from "#bridge";
+import { BridgeError, pinnedLookup } from "#bridge";
 import { within } from "./deadline.ts";
 import { showEndpoint } from "./endpoint.ts";
-import { type CheckedEndpoint, pinnedLookup } from "./host-policy.ts";
+import type { CheckedEndpoint } from "./host-policy.ts";
 import { tlsOptions } from "./imap-client.ts";
 
 export interface SmtpLogin {

@@ -4,12 +4,10 @@ import { BridgeError, type GuardedFetch } from "#bridge";
 import { requestJson, urlOf } from "./api.ts";
 import { MatrixError } from "./errors.ts";
 import { listAt, objectAt, textAt } from "./json.ts";
-import type { AccountOptions } from "./options.ts";
 
 export interface DiscoveryDeps {
   readonly fetch: GuardedFetch;
   readonly signal: AbortSignal;
-  readonly options: AccountOptions;
 }
 
 /** What a user wrote to sign in: `@alice:example.org`, `example.org` or the address of a homeserver. */
@@ -45,7 +43,7 @@ export function parseWanted(text: string, preset: string | undefined): Wanted | 
  */
 export async function discover(wanted: Wanted, deps: DiscoveryDeps): Promise<string> {
   const baseUrl = /^https?:\/\//.test(wanted.server) ? wanted.server : await wellKnown(wanted.server, deps);
-  const checked = checkedUrl(baseUrl, deps.options);
+  const checked = checkedUrl(baseUrl);
   try {
     const versions = await requestJson(deps, urlOf(checked, ["_matrix", "client", "versions"]), getSmall);
     if (listAt(versions, "versions").length > 0) return checked;
@@ -61,7 +59,7 @@ const getSmall = { method: "GET", headers: {}, timeout: 15_000, maxBytes: 256 * 
 
 /** @returns the base URL that the server's document names; without one the server itself. */
 async function wellKnown(server: string, deps: DiscoveryDeps): Promise<string> {
-  const own = `${isAllowed(server, deps.options) ? "http" : "https"}://${server}`;
+  const own = `https://${server}`;
   try {
     const document = await requestJson(deps, urlOf(own, [".well-known", "matrix", "client"]), getSmall);
     return textAt(objectAt(document, "m.homeserver"), "base_url") ?? own;
@@ -74,25 +72,17 @@ async function wellKnown(server: string, deps: DiscoveryDeps): Promise<string> {
   }
 }
 
-/** Plain http only to what the operator allowed; no user, query or fragment, and no slash at the end. */
-function checkedUrl(text: string, options: AccountOptions): string {
+/** No user, query or fragment, and no slash at the end. Whether plain http may be spoken there the guarded fetch decides. */
+function checkedUrl(text: string): string {
   if (!URL.canParse(text))
     throw new BridgeError("reject", "The homeserver's address is not valid.", { condition: "not-acceptable" });
   const url = new URL(text);
-  const secure = url.protocol === "https:" || (url.protocol === "http:" && isAllowed(url.host, options));
-  if (!secure || url.username !== "" || url.password !== "") {
+  if (!/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
     throw new BridgeError("reject", `This gateway does not connect to ${url.origin}: it is not a safe address.`, {
       condition: "not-allowed",
     });
   }
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
-}
-
-function isAllowed(host: string, options: AccountOptions): boolean {
-  const name = host.toLowerCase();
-  const allowed = options.allowPrivateHosts.map((entry) => entry.toLowerCase());
-  const presetHost = options.homeserver === undefined ? undefined : new URL(options.homeserver).host;
-  return allowed.includes(name) || allowed.includes(name.replace(/:\d+$/, "")) || name === presetHost;
 }
 
 function notThere(server: string, cause?: unknown): BridgeError {

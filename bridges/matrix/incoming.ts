@@ -11,6 +11,7 @@ import type { SentEvents } from "./sent-events.ts";
 import { readTimeline } from "./timeline.ts";
 import { isRoomId } from "./ids.ts";
 import { cleanLabel } from "./text/characters.ts";
+import type { Unreadable } from "./unreadable.ts";
 import { parseEvent } from "./wire.ts";
 
 /** What reading needs of the session. */
@@ -19,6 +20,7 @@ export interface SyncContext {
   readonly self: string;
   readonly api: Api;
   readonly crypto: RoomCrypto | undefined;
+  readonly unreadable: Unreadable;
   readonly sent: SentEvents;
   readonly typing: Typing;
   /** Event ids of the first sync: history, whatever a later answer says. */
@@ -47,6 +49,7 @@ export async function readSync(answer: JsonObject, since: string | undefined, re
   const reading: Reading = { ...reader, draft: reader.rooms.draft(), since, newDirect: new Map() };
   await reader.crypto?.receiveSync({
     toDevice: listAt(objectAt(answer, "to_device"), "events"),
+    initial: reader.gapEnd === undefined,
     deviceLists: field(answer, "device_lists"),
     oneTimeKeyCounts: field(answer, "device_one_time_keys_count"),
     unusedFallbackKeys: field(answer, "device_unused_fallback_key_types"),
@@ -58,7 +61,7 @@ export async function readSync(answer: JsonObject, since: string | undefined, re
   }
   for (const [roomId, data] of entriesOf(field(rooms, "join"))) {
     if (!isRoomId(roomId)) continue;
-    await readTimeline(roomId, data, reading);
+    if (hasNews(data)) await readTimeline(roomId, data, reading);
     await readEphemeral(roomId, data, reading);
   }
   for (const [roomId, data] of entriesOf(field(rooms, "leave"))) {
@@ -66,6 +69,19 @@ export async function readSync(answer: JsonObject, since: string | undefined, re
   }
   readPresence(answer, reading);
   return reading;
+}
+
+/** Often there is nothing of a room but who types and who has read. */
+function hasNews(data: unknown): boolean {
+  const passing = new Set(["ephemeral", "account_data", "unread_notifications", "unread_thread_notifications"]);
+  return [...entriesOf(data)].some(([key, value]) => !passing.has(key) && !isEmpty(value));
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  // A timeline always has its token.
+  const { prev_batch: _, limited, ...rest } = value as JsonObject;
+  return limited !== true && Object.values(rest).every((part) => Array.isArray(part) && part.length === 0);
 }
 
 function readAccountData(answer: JsonObject, { draft }: Reading): void {

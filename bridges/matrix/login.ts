@@ -62,8 +62,8 @@ async function* askForServer(context: LoginContext<MatrixOptions>): Dialogue<Off
       continue;
     }
     try {
-      const { fetch, signal, options } = context;
-      const baseUrl = await discover(wanted, { fetch, signal, options: options.accounts });
+      const { fetch, signal } = context;
+      const baseUrl = await discover(wanted, { fetch, signal });
       return await lookAtOffer(baseUrl, wanted, context);
     } catch (cause) {
       context.signal.throwIfAborted();

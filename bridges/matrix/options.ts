@@ -9,12 +9,8 @@ const accounts = z.strictObject({
   enabled: z.boolean().default(true).describe("Users may sign in with a Matrix account of their own."),
   homeserver: webUrl
     .optional()
-    .describe("The one homeserver whose accounts may be used. Left out: any, found by the user's Matrix address."),
-  allowPrivateHosts: z
-    .array(z.string().min(1))
-    .default([])
     .describe(
-      'Homeservers ("matrix.lan", "10.0.0.5:8008") that users may name although they are not public; plain http is allowed to them.',
+      "The one homeserver whose accounts may be used. Left out: any, found by the user's Matrix address. One that is not public belongs into net.allowPrivateHosts as well.",
     ),
   clientUri: webUrl
     .refine((value) => value.startsWith("https://"), { error: "expected an https address" })
@@ -36,4 +32,4 @@ export const matrixOptions = z.strictObject({
 });
 
 export type MatrixOptions = z.output<typeof matrixOptions>;
-export type AccountOptions = MatrixOptions["accounts"];
+type AccountOptions = MatrixOptions["accounts"];

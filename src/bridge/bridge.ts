@@ -180,6 +180,8 @@ export interface Bridge<Options = unknown, Credentials extends Json = Json, V ex
   readonly identity: Identity;
   readonly verbs: readonly V[];
   readonly limits?: Limits;
+  /** `send` takes messages with a `file`. Absent: the text says where the file is. */
+  readonly files?: boolean;
   /** The core resolves `threadLast` and `previous` of outgoing messages. Costs two look-ups a message. */
   readonly threads?: boolean;
   readonly options: OptionsSchema<Options>;

@@ -1,4 +1,5 @@
 // The bridge contract. A bridge imports this module (as `#bridge`) and nothing else of ours.
+export * from "./addresses.ts";
 export type * from "./bridge.ts";
 export * from "./errors.ts";
 export type * from "./events.ts";

@@ -18,6 +18,21 @@ export function parseEndpoint(text: string): Endpoint | undefined {
   return { host: plain, port };
 }
 
+/** A host, an address, or "host:port", as `net.allowPrivateHosts` has them, in lower case; undefined when it is none. */
+export function parseHostEntry(text: string): string | undefined {
+  const entry = text.toLowerCase();
+  return isIP(entry) !== 0 || isHostName(entry) || parseEndpoint(entry) !== undefined ? entry : undefined;
+}
+
+/** An address of ours that others use; ends in "/". TLS is left out only for this machine. Undefined when it is none. */
+export function parsePublicUrl(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  const secure = url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
+  if (!secure || url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") return undefined;
+  return url.href.endsWith("/") ? url.href : `${url.href}/`;
+}
+
 /** Whether traffic to this host stays on this machine. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
@@ -44,6 +59,8 @@ function isLocalPart(local: string): boolean {
 }
 
 function isHostName(host: string): boolean {
+  // It reads a host out of the beginning of a URL.
+  if (/[/?#\\]/.test(host)) return false;
   const ascii = domainToASCII(host);
   if (ascii === "" || ascii.length > 253) return false;
   return ascii.split(".").every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label));

@@ -4,7 +4,7 @@
 // (through the JSON Schema). `writeOnly` marks secrets, `format: "path"` names of files and folders: the loader reads
 // and resolves those before validation.
 import { z } from "zod";
-import { parseBareJid, parseDomain, parseEndpoint } from "./address.ts";
+import { parseBareJid, parseDomain, parseEndpoint, parseHostEntry, parsePublicUrl } from "./address.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
 /** Text that a function turns into a value, or refuses by returning undefined. */
@@ -23,8 +23,8 @@ function parsed<T>(
     });
 }
 
-const endpoint = (description: string) =>
-  parsed(parseEndpoint, { title: "host:port", description, examples: ["127.0.0.1:5347"] });
+const endpoint = (description: string, example = "127.0.0.1:5347") =>
+  parsed(parseEndpoint, { title: "host:port", description, examples: [example] });
 
 const domain = (description: string, example: string) =>
   parsed(parseDomain, { title: "a domain name", description, examples: [example] });
@@ -82,6 +82,18 @@ const limits = z.strictObject({
   minFreeDisk: size("Below this much free disk nothing new is accepted, while queued messages still go out", "500 MiB"),
 });
 
+const web = z.strictObject({
+  listen: endpoint("Where the HTTP server listens, for a reverse proxy that does TLS", "127.0.0.1:8080").prefault(
+    "127.0.0.1:8080",
+  ),
+  publicUrl: parsed(parsePublicUrl, {
+    title: "an https address without a query",
+    description: "What the public calls the HTTP server: links to files begin with it",
+    examples: ["https://files.example.org/"],
+  }),
+  linkLifetime: duration("How long a link to a file of a message works", "30d"),
+});
+
 /** The whole file, without what belongs to a bridge. */
 export const coreSchema = z.strictObject({
   xmpp: z
@@ -128,6 +140,25 @@ export const coreSchema = z.strictObject({
     })
     .prefault({}),
   limits: limits.prefault({}),
+  web: web
+    .meta({
+      description: "The HTTP server. Without it attachments are only named, and bridges get no requests over HTTP",
+    })
+    .optional(),
+  net: z
+    .strictObject({
+      allowPrivateHosts: z
+        .array(
+          parsed(parseHostEntry, {
+            title: "a host, an address or host:port",
+            description:
+              "Hosts that bridges may ask over HTTP although they are private, or have no TLS: your own homeserver, your upload server",
+            examples: ["matrix.internal:8008"],
+          }),
+        )
+        .default([]),
+    })
+    .prefault({}),
 });
 
 /** What every bridge has; all other keys beside these are the bridge's own. */

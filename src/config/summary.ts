@@ -1,11 +1,12 @@
 // What `viaduct check` says about a configuration that is right: what will happen, without secrets.
-import type { BridgeConfig, Config, ConfiguredPermissions } from "../config.ts";
+import type { BridgeConfig, Config, ConfiguredPermissions, ConfiguredWeb } from "../config.ts";
 
 /** A few lines for the operator. */
 export function summary(config: Config): string {
   const lines = [
     `users: ${people(config.permissions)}`,
     `database: ${config.store.path}/viaduct.db, key: ${config.store.key} (back up both)`,
+    ...(config.web === undefined ? [] : [webLine(config.web)]),
     ...config.bridges.flatMap((bridge) => bridgeLines(bridge, config)),
   ];
   return lines.join("\n");
@@ -18,6 +19,10 @@ function bridgeLines(bridge: BridgeConfig, config: Config): string[] {
       ? []
       : [`  users: ${people(bridge.permissions)}`];
   return [`${bridge.name}: connects to ${host}:${port} as ${bridge.jid}`, ...own];
+}
+
+function webLine({ listen, publicUrl }: ConfiguredWeb): string {
+  return `web: listens on ${listen.host}:${listen.port}, known as ${publicUrl}`;
 }
 
 function people({ allow }: ConfiguredPermissions): string {

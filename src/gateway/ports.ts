@@ -1,6 +1,8 @@
 // What the core needs from the outside. src/store implements Store, src/xmpp implements XmppOutput, main.ts wires them.
 import type {
   Condition,
+  FileContent,
+  FileRange,
   IncomingAttachment,
   IncomingMessage,
   Json,
@@ -273,6 +275,8 @@ export interface LaneStore {
   page(head: LaneHead, after: number, limit: number): Promise<LaneRow[]>;
   /** Every lane that has such rows. */
   heads(): Promise<LaneHead[]>;
+  /** How many such rows there are. */
+  counts(): Promise<Record<Direction, number>>;
   /** Non-final outgoing rows made before `before`, oldest first. */
   expired(before: number, limit: number): Promise<OutgoingRow[]>;
   raw(row: number): Promise<Uint8Array | undefined>;
@@ -305,17 +309,32 @@ export interface RecordStore {
   of(owner: RecordOwner): Records;
 }
 
+/** What an attachment of a message can be read with. */
+export interface FileRecord {
+  readonly account: AccountId;
+  readonly name: string;
+  readonly source: Json;
+}
+
+/** Written by `LaneStore` together with the rows of the messages, for their first `linkedFiles` attachments. */
+export interface FileStore {
+  /** Undefined when there is none, it has expired, or its account was removed. */
+  get(key: string, position: number): Promise<FileRecord | undefined>;
+}
+
 export interface Store {
   readonly reactions: ReactionStore;
   readonly records: RecordStore;
+  readonly files: FileStore;
   readonly rooms: RoomStore;
   readonly accounts: AccountStore;
   readonly contacts: ContactStore;
   readonly lanes: LaneStore;
   readonly messages: MessageStore;
   /**
-   * Forgets the oldest of what is older than these times: final rows with the raw bytes and the replay mark of each, and
-   * records of messages. At most `limit` of each kind, so that nobody waits for it long; true: there may be more.
+   * Forgets files whose links have expired, and the oldest of what is older than these times: final rows with the raw
+   * bytes and the replay mark of each, and records of messages. At most `limit` of each kind, so that nobody waits for
+   * it long; true: there may be more.
    */
   prune(before: { readonly rows: number; readonly records: number }, limit: number): Promise<boolean>;
   close(): Promise<void>;
@@ -401,6 +420,34 @@ export interface OutputEvents {
   refused(key: string, reason: string): void;
   /** The server wrote a contact into the user's roster, subscribed both ways: nobody will ask for their presence. */
   subscribed(user: string, contact: RemoteId): Promise<void>;
+}
+
+// --- towards the web ----------------------------------------------------------------------------------------------
+
+/** A message may name more files than this; only the first ones get a link. */
+export const linkedFiles = 32;
+
+/** Links to the files of messages. Implemented in src/web, used by src/xmpp. */
+export interface FileLinks {
+  /**
+   * The link to attachment `position` (from 0) of a message, which must have a `source`; undefined behind
+   * `linkedFiles`. A row that is written again gets the same link.
+   */
+  link(row: Pick<IncomingRow, "key" | "createdAt">, position: number, name: string): string | undefined;
+}
+
+/** How src/web reads files. Implemented in files.ts. */
+export interface FileReader {
+  /**
+   * Undefined: there is no such file (any more). Throws BridgeError: `retry` while the network cannot be reached,
+   * `reject` when it does not have the file.
+   */
+  open(
+    key: string,
+    position: number,
+    range: FileRange | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly name: string; readonly content: FileContent } | undefined>;
 }
 
 // --- helpers ------------------------------------------------------------------------------------------------------

@@ -77,6 +77,7 @@ export function accountStore({ db, build, commits, clock, vault }: StoreContext)
     build.deleteFrom("originals").where("account", "=", param<number>("id")),
     build.deleteFrom("message_ids").where("account", "=", param<number>("id")),
     build.deleteFrom("conversations").where("account", "=", param<number>("id")),
+    build.deleteFrom("files").where("account", "=", param<number>("id")),
     ...(["rooms", "room_names", "participants", "occupants", "archive"] as const).map((table) =>
       build.deleteFrom(table).where("account", "=", param<number>("id")),
     ),

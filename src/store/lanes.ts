@@ -13,6 +13,7 @@ import type {
   Settlement,
 } from "../gateway/ports.ts";
 import { reactionWrites } from "./reactions.ts";
+import { fileWrites } from "./files.ts";
 import { recordWrites } from "./records.ts";
 import type { RoomStore, RoomWork } from "../gateway/room-ports.ts";
 import { type BareRoomTables, runRoomWork } from "./rooms.ts";
@@ -41,6 +42,7 @@ export function laneStore(
   const q = queries(context);
   const reactions = reactionWrites(context);
   const writeRecords = recordWrites(context);
+  const files = fileWrites(context);
   // This process is the only writer, so it numbers the rows itself: the order within a group commit is then ours.
   let lastId = q.lastId.get()?.id ?? 0;
   // Rows are shown to the lanes by `announce` alone: a page that held them earlier would hand them over twice.
@@ -66,6 +68,7 @@ export function laneStore(
       body: JSON.stringify(row.body),
       now,
     });
+    files.keep(row, now);
     return { ...row, id, createdAt: now, notBefore: 0, attempts: 0, state: "queued" };
   };
 
@@ -181,6 +184,11 @@ export function laneStore(
       q.page.all({ ...headArgs(head), after, until: announcedTo[shownAt(head.direction)], limit }).map(toRow),
     heads: async () =>
       q.heads.all().map((row) => ({ account: row.account, direction: direction(row.direction), peer: row.peer })),
+    async counts() {
+      const counts = { outgoing: 0, incoming: 0, intake: 0 };
+      for (const row of q.counts.all()) counts[direction(row.direction)] = row.n;
+      return counts;
+    },
     expired: async (before, limit) => q.expired.all({ before, limit }).map(toRow) as OutgoingRow[],
     raw: async (row) => q.raw.get({ id: row })?.raw,
     rawOf: async (account, peer, xmppId) => q.rawOf.get({ account, peer, xmppId })?.raw,
@@ -331,6 +339,7 @@ function queries({ db, build }: StoreContext) {
         .limit(param<number>("limit")),
     ),
     heads: statement(db, waiting.select(["account", "direction", "peer"]).distinct()),
+    counts: statement(db, waiting.select(["direction", (e) => e.fn.countAll<number>().as("n")]).groupBy("direction")),
     expired: statement(
       db,
       waiting

@@ -4,7 +4,7 @@ import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 import { directions } from "./tables.ts";
 
-export function pruner({ db, build, commits }: StoreContext): Store["prune"] {
+export function pruner({ db, build, commits, clock }: StoreContext): Store["prune"] {
   const id = param<number>("id");
   const finalRows = statement(
     db,
@@ -35,6 +35,19 @@ export function pruner({ db, build, commits }: StoreContext): Store["prune"] {
       .where("id", "in", build.selectFrom("message_ids").select("id").orderBy("id").limit(param<number>("limit")))
       .where("seen_at", "<", param<number>("before")),
   );
+  const expiredFiles = statement(
+    db,
+    build
+      .selectFrom("files")
+      .select(["key", "position"])
+      .where("expires_at", "<", param<number>("now"))
+      .orderBy("expires_at")
+      .limit(param<number>("limit")),
+  );
+  const file = statement(
+    db,
+    build.deleteFrom("files").where("key", "=", param<string>("key")).where("position", "=", param<number>("position")),
+  );
   const archived = statement(
     db,
     build
@@ -56,6 +69,8 @@ export function pruner({ db, build, commits }: StoreContext): Store["prune"] {
       }
       const forgotten = records.run({ before: before.records, limit });
       const silenced = archived.run({ before: before.records, limit });
-      return old.length === limit || forgotten === limit || silenced === limit;
+      const files = expiredFiles.all({ now: clock.now(), limit });
+      for (const one of files) file.run(one);
+      return [old.length, forgotten, silenced, files.length].includes(limit);
     });
 }

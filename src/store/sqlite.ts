@@ -7,6 +7,7 @@ import { Migrator } from "kysely/migration";
 import { type Clock, type Store, StoreError } from "../gateway/ports.ts";
 import { accountStore, keyFits } from "./accounts.ts";
 import { contactStore } from "./contacts.ts";
+import { fileStore } from "./files.ts";
 import { type CommitPoint, GroupCommit } from "./group-commit.ts";
 import { laneStore } from "./lanes.ts";
 import { messageStore } from "./messages.ts";
@@ -29,6 +30,8 @@ export interface StoreContext {
   readonly vault: Vault;
   /** Throws StoreError `full` when nothing new may be taken. */
   readonly admit: () => void;
+  /** Milliseconds that files of messages are kept readable; undefined: not at all. */
+  readonly fileLifetime: number | undefined;
 }
 
 export interface SqliteOptions {
@@ -42,6 +45,8 @@ export interface SqliteOptions {
   readonly onBroken?: (error: StoreError) => void;
   /** False while there is too little disk for anything new. */
   readonly writable?: () => boolean;
+  /** Milliseconds that a link to a file of a message works. Left out: nothing is kept for links. */
+  readonly fileLifetime?: number | undefined;
 }
 
 /** Opens or makes the database. Throws StoreError `busy` with a sentence when another process has it open. */
@@ -74,6 +79,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       }),
       clock: options.clock,
       vault: options.vault,
+      fileLifetime: options.fileLifetime,
       admit() {
         if (options.writable?.() === false)
           throw new StoreError("full", "the disk that holds the database is almost full");
@@ -88,6 +94,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       messages: messageStore(context),
       reactions: reactionStore(context),
       records: recordStore(context),
+      files: fileStore(context),
       rooms: roomStore(tables, changeRooms),
       prune: pruner(context),
       async close() {

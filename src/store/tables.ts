@@ -84,6 +84,18 @@ export interface Tables {
     /** Sealed, see secrets.ts. */
     value: Uint8Array;
   };
+  /** Files of messages that a link may lead to. */
+  files: {
+    /** The key of the message's row. */
+    key: string;
+    /** Which of the message's attachments. */
+    position: number;
+    account: number;
+    name: string;
+    /** What the bridge reads it with, sealed: it may hold a decryption key. */
+    source: Uint8Array;
+    expires_at: number;
+  };
   rooms: {
     account: number;
     id: string;

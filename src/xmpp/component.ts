@@ -1,7 +1,7 @@
 // One bridge's component, put together: link, router, features, output. Everything of the edge that has a lifecycle.
 import type { AnyBridge, Logger } from "#bridge";
 import type { Gateway } from "../gateway/gateway.ts";
-import type { Clock, IncomingRow } from "../gateway/ports.ts";
+import type { Clock, FileLinks, IncomingRow } from "../gateway/ports.ts";
 import { Addresses } from "./addresses.ts";
 import { Fence } from "./fence.ts";
 import { Link, LinkDownError, type LinkLimits, type LinkState } from "./link.ts";
@@ -40,6 +40,8 @@ export interface ComponentOptions {
   readonly window: number;
   /** Bytes of the largest stanza we write. */
   readonly maxStanza: number;
+  /** Undefined without an HTTP server: files are only named. */
+  readonly links?: FileLinks | undefined;
   readonly onState?: (state: LinkState, detail: string | undefined) => void;
   /** Deadlines of the link, where the defaults are not wanted. */
   readonly limits?: Partial<LinkLimits>;
@@ -132,6 +134,7 @@ export function createComponent(options: ComponentOptions): Component {
       bridge: name,
       gateway,
       verbs: bridge.verbs,
+      files: bridge.files ?? false,
       serverDomain,
       onRefused: (key, reason) => events.refused(key, reason),
       onPrivilege: (stanza) => privileges.learn(stanza),
@@ -166,6 +169,7 @@ export function createComponent(options: ComponentOptions): Component {
     caps: capsOf(discoOptions),
     markable: bridge.verbs.includes("markRead"),
     maxStanza: options.maxStanza,
+    links: options.links,
   });
   return { output, link, router, start: () => link.start(), stop: () => link.stop() };
 }

@@ -37,6 +37,8 @@ export const NS = {
   version: "jabber:iq:version",
   /** XEP-0100 */
   gateway: "jabber:iq:gateway",
+  /** XEP-0103 */
+  urlData: "http://jabber.org/protocol/url-data",
   /** XEP-0106 */
   escaping: "jid\\20escaping",
   /** XEP-0114 */
@@ -65,6 +67,8 @@ export const NS = {
   conference: "jabber:x:conference",
   /** XEP-0297 */
   forward: "urn:xmpp:forward:0",
+  /** XEP-0300 */
+  hashes: "urn:xmpp:hashes:2",
   /** XEP-0308 */
   correct: "urn:xmpp:message-correct:0",
   /** XEP-0313 */
@@ -91,6 +95,10 @@ export const NS = {
   fallback: "urn:xmpp:fallback:0",
   /** XEP-0444 */
   reactions: "urn:xmpp:reactions:0",
+  /** XEP-0446 */
+  fileMetadata: "urn:xmpp:file:metadata:0",
+  /** XEP-0447 */
+  fileSharing: "urn:xmpp:sfs:0",
   /** XEP-0461 */
   reply: "urn:xmpp:reply:0",
 } as const;

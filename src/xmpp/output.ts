@@ -1,6 +1,6 @@
 // The core's way out: rows become stanzas on the link, in order, inside the window of the ping barrier.
 import type { RemoteId } from "#bridge";
-import type { Clock, IncomingRow, OutputItem, PresenceOut, XmppOutput } from "../gateway/ports.ts";
+import type { Clock, FileLinks, IncomingRow, OutputItem, PresenceOut, XmppOutput } from "../gateway/ports.ts";
 import { type Addresses, resource } from "./addresses.ts";
 import type { Fence } from "./fence.ts";
 import type { Link } from "./link.ts";
@@ -23,6 +23,7 @@ export interface OutputOptions {
   readonly markable: boolean;
   /** Bytes of the largest stanza. */
   readonly maxStanza: number;
+  readonly links: FileLinks | undefined;
 }
 
 /** What is left of a message that does not fit into one stanza. */
@@ -145,6 +146,7 @@ export class Output implements XmppOutput {
       from: this.#o.addresses.speaker(item.contact),
       now: this.#o.clock.now(),
       markable: this.#o.markable,
+      links: this.#o.links,
     });
   }
 }

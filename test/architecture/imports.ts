@@ -13,7 +13,8 @@ const table: readonly Area[] = [
   { files: "src/gateway/", may: ["#bridge", "src/bridge/"] },
   { files: "src/xmpp/", may: ["src/gateway/", "src/bridge/", "#bridge"] },
   { files: "src/store/", may: ["src/gateway/ports.ts", "src/gateway/room-ports.ts", "src/bridge/", "#bridge"] },
-  { files: "src/web/", may: ["src/gateway/ports.ts"] },
+  { files: "src/web/", may: ["src/gateway/ports.ts", "#bridge"] },
+  { files: "src/net/", may: ["#bridge"] },
   { files: "src/config", may: ["#bridge"] },
   { files: "src/log", may: ["#bridge"] },
   { files: "src/clock.ts", may: ["src/gateway/ports.ts"] },
@@ -32,6 +33,7 @@ const libraryRules: readonly LibraryRule[] = [
   { libraries: /^ltx(\/|$)/, only: ["src/xmpp/", "bridges/email/autoconfig.ts"] },
   { libraries: /^(kysely|better-sqlite3|pg)(\/|$)|^node:sqlite$/, only: ["src/store/"] },
   { libraries: /^(imapflow|nodemailer|postal-mime|smtp-server)(\/|$)/, only: ["bridges/email/"] },
+  { libraries: /^(hono|@hono\/node-server)(\/|$)/, only: ["src/web/"] },
   { libraries: /^commander$/, only: ["src/cli.ts"] },
   { libraries: /^pino$/, only: ["src/log.ts"] },
 ];

@@ -27,6 +27,7 @@ describe("a small configuration", () => {
         loginsPerSecond: 10,
         minFreeDisk: 524_288_000,
       },
+      net: { allowPrivateHosts: [] },
       bridges: [
         {
           name: "email",
@@ -117,7 +118,7 @@ viaduct.yaml:3:11: error: xmpp.domain: this is not a domain name.
     example: domain: example.org
 viaduct.yaml:4:1: error: server: there is no such option.
     did you mean: xmpp.server
-    expected: one of xmpp, store, log, permissions, limits, bridges
+    expected: one of xmpp, store, log, permissions, limits, web, net, bridges
 viaduct.yaml:6:11: error: limits.window: "many" does not fit.
     expected: a whole number from 1 to 1000000
     example: window: 32

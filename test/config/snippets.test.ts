@@ -37,7 +37,7 @@ describe("the example configuration", () => {
     const shown = await example((text) =>
       text
         .replaceAll(/^# (limits:| {2}[a-zA-Z]+: .*)$/gm, "$1")
-        .replace(/^ {2}(path|key|level|allow|admins): .*$/gm, ""),
+        .replace(/^ {2}(path|key|level|allow|admins|listen|publicUrl|linkLifetime|allowPrivateHosts): .*$/gm, ""),
     );
     expect(shown.limits).toEqual((await example()).limits);
   });

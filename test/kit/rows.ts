@@ -1,4 +1,5 @@
 // Rows of lanes, and what is remembered of messages. Account 1 and bob, unless the test says otherwise.
+import type { IncomingAttachment } from "#bridge";
 import type { Delivery, IncomingBody, LaneRow, MessageRecord, NewRow, OutgoingBody } from "../../src/gateway/ports.ts";
 
 type Outgoing = Extract<NewRow, { direction: "outgoing" }>;
@@ -34,6 +35,10 @@ export const incoming = (what: string | IncomingBody, options: RowOptions = {}):
       ? { kind: "message", message: { id: `remote-${what}`, from: "bob", sentAt: 0, text: what } }
       : what,
 });
+
+/** A message with these files on its way to a user. */
+export const incomingFiles = (attachments: readonly IncomingAttachment[], options: RowOptions = {}): Incoming =>
+  incoming({ kind: "message", message: { id: "remote", from: "bob", sentAt: 0, text: "look", attachments } }, options);
 
 /** As it is once the lanes have it. */
 export const loaded = <R extends NewRow>(row: R): LaneRow<R> => ({

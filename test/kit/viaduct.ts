@@ -17,6 +17,7 @@ export interface ViaductOptions {
   readonly settings?: Readonly<Record<string, object>>;
   readonly limits?: object;
   readonly permissions?: object;
+  readonly web?: object;
   readonly parts?: Omit<Parts, "bridges">;
   /** Given again to start on the data of an earlier run. */
   readonly dir?: string;
@@ -55,7 +56,7 @@ export async function startViaduct(options: ViaductOptions): Promise<Viaduct> {
 /** Writes viaduct.yaml into `dir` and returns its path. */
 export function writeConfig(
   dir: string,
-  options: Pick<ViaductOptions, "componentPort" | "domain" | "settings" | "limits" | "permissions" | "bridges">,
+  options: Pick<ViaductOptions, "componentPort" | "domain" | "settings" | "limits" | "permissions" | "web" | "bridges">,
 ): string {
   const { domain = "localhost" } = options;
   const file = join(dir, "viaduct.yaml");
@@ -70,6 +71,7 @@ export function writeConfig(
     store: { path: join(dir, "data") },
     limits: { ...openLimits, ...options.limits },
     ...(options.permissions ? { permissions: options.permissions } : {}),
+    ...(options.web ? { web: options.web } : {}),
     bridges,
   };
   writeFileSync(file, stringify(config), { mode: 0o600 });

@@ -35,6 +35,7 @@ async function setUp(options: { window?: number; maxStanza?: number; up?: boolea
     caps: (contact) => el("c", { of: contact ? "contact" : "gateway" }),
     markable: false,
     maxStanza: options.maxStanza ?? 65_536,
+    links: undefined,
   });
   return { ...setup, output, fence, fenced };
 }

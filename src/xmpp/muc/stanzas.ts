@@ -18,7 +18,7 @@ export interface WriteContext extends RoomContext {
 export function roomStanzas(item: OutputItem, view: RoomView, context: WriteContext): Element[] {
   const { body } = item.row;
   if (body.kind === "room") return view.clients.flatMap((to) => eventStanzas(item, view, body.event, to, context));
-  return [messageStanza(item, { from: context.jid, now: context.now, markable: false })];
+  return [messageStanza(item, { from: context.jid, now: context.now, markable: false, links: undefined })];
 }
 
 function eventStanzas(
@@ -113,12 +113,12 @@ function saidStanza(
   const body = bodyOf(said);
   const answers = body.kind === "message" ? body.answers : undefined;
   const written: Written = {
-    row: { key: said.stanzaId, body },
+    row: { key: said.stanzaId, body, createdAt: 0 },
     user: "",
     emojis,
     ...(answers === undefined ? {} : { replyTo: { xmppId: answers, fromSelf: false } }),
   };
-  const stanza = messageStanza(written, { from, now: context.now, markable: false });
+  const stanza = messageStanza(written, { from, now: context.now, markable: false, links: undefined });
   stanza.children = stanza.children.filter((node) => typeof node === "string" || !personal.has(node.getName()));
   stanza.attrs = { type: "groupchat", from, ...(to === undefined ? {} : { to }), id: said.originId ?? said.stanzaId };
   // The message answered is found by its id: the room has it, not one address.

@@ -7,12 +7,16 @@ import { NS } from "../ns.ts";
 import type { Feature, Request } from "../router.ts";
 import { attr, child, children, type Element, textOf } from "../stanza.ts";
 import { readError, StanzaError } from "../stanza-error.ts";
+import { withoutFallback } from "./fallback.ts";
+import { sharedFile } from "./files-in.ts";
 
 export interface MessageInOptions {
   readonly bridge: string;
   readonly gateway: Gateway;
   /** What the bridge can do: the namespaces that follow from it are told. */
   readonly verbs: readonly Verb[];
+  /** The bridge sends files. */
+  readonly files: boolean;
   /** The component's own domain: XEP-0356 advertisements and the like are not for users. */
   readonly serverDomain: string;
   readonly onPrivilege: (stanza: Element) => void;
@@ -31,17 +35,18 @@ export function messages(options: MessageInOptions): Feature {
     ["react", NS.reactions],
     ["setTyping", NS.chatStates],
   ];
+  const shared = options.files ? [NS.oob, NS.fileSharing] : [];
   const more = able.filter(([verb]) => verbs.includes(verb)).map(([, ns]) => ns);
   return {
     xep: "0184",
-    features: { contact: [NS.receipts, NS.reply, NS.fallback, NS.sid, ...more] },
+    features: { contact: [NS.receipts, NS.reply, NS.fallback, NS.sid, ...shared, ...more] },
     message: (request) => receive(request, options),
   };
 }
 
 async function receive(
   request: Request,
-  { bridge, gateway, serverDomain, onPrivilege, onRefused, inviteDirectly }: MessageInOptions,
+  { bridge, gateway, files, serverDomain, onPrivilege, onRefused, inviteDirectly }: MessageInOptions,
 ): Promise<void> {
   const { stanza, from, contact } = request;
   const type = attr(stanza, "type") ?? "normal";
@@ -65,7 +70,7 @@ async function receive(
     return;
   }
   if (await inviteDirectly(from.bare, contact, stanza)) return;
-  const body = decode(stanza, from.toString());
+  const body = decode(stanza, from.toString(), { files });
   if (body) return gateway.submit(bridge, from.bare, contact, body);
   const active = chatState(stanza);
   if (active !== undefined) gateway.hints.typing(bridge, from.bare, contact, active);
@@ -76,8 +81,17 @@ const longestId = 4_096;
 const mostEmojis = 20;
 const longestEmoji = 64;
 
+export interface DecodeOptions {
+  /** The network takes files: then a shared file is one, and not a link in the text. */
+  readonly files: boolean;
+}
+
 /** Undefined: nothing that a network would want to know (chat states, receipts, bare markers of other kinds). */
-export function decode(stanza: Element, from: string): OutgoingBody | undefined {
+export function decode(
+  stanza: Element,
+  from: string,
+  { files }: DecodeOptions = { files: false },
+): OutgoingBody | undefined {
   // An id of any length would not fit into the answers that carry it (security.md X17); no client makes one.
   const id = attr(stanza, "id");
   const origin: Origin = { from, ...(id && id.length <= longestId ? { id } : {}) };
@@ -101,19 +115,32 @@ export function decode(stanza: Element, from: string): OutgoingBody | undefined 
     );
   }
   if (displayed && !text) return of("read", attr(displayed, "id"));
-  if (!text?.trim()) return undefined;
+  const content = contentOf(stanza, text, files);
+  if (content === undefined) return undefined;
   const subject = oneLine(textOf(stanza, "subject"));
   const thread = textOf(stanza, "thread")?.slice(0, 255);
   const nick = oneLine(textOf(stanza, "nick", NS.nick));
   const target = replace ?? reply;
   return {
     ...of(replace ? "edit" : "message", target && attr(target, "id")),
-    text: withoutFallback(text, stanza),
+    ...content,
     receipt: child(stanza, "request", NS.receipts) !== undefined,
     ...(subject ? { subject } : {}),
     ...(thread ? { thread } : {}),
     ...(nick ? { senderName: nick } : {}),
   };
+}
+
+/** The words and the file of a message. Where the network has no files the link is the text. */
+function contentOf(
+  stanza: Element,
+  body: string | undefined,
+  files: boolean,
+): Pick<OutgoingBody, "text" | "file"> | undefined {
+  const shared = sharedFile(stanza, body ?? "");
+  if (shared && files) return shared;
+  if (body?.trim()) return { text: withoutQuote(body, stanza) };
+  return shared && { text: shared.file.url };
 }
 
 /** XEP-0444 section 3.1: a set; each holds an emoji. */
@@ -147,18 +174,9 @@ const encryptions = new Set([
 const isEncrypted = (stanza: Element) => children(stanza).some((node) => encryptions.has(node.getNS() ?? ""));
 
 /** XEP-0461 section 3.2: the quote that stands in the body for clients without replies is not a part of the answer. */
-function withoutFallback(text: string, stanza: Element): string {
-  for (const mark of children(stanza, "fallback", NS.fallback)) {
-    if (attr(mark, "for") !== NS.reply) continue;
-    const range = child(mark, "body");
-    const start = Number(range && attr(range, "start"));
-    const end = Number(range && attr(range, "end"));
-    const points = [...text];
-    if (!(start >= 0 && end > start && end <= points.length)) continue;
-    const rest = [...points.slice(0, start), ...points.slice(end)].join("");
-    if (rest.trim()) return rest;
-  }
-  return text;
+function withoutQuote(text: string, stanza: Element): string {
+  const rest = withoutFallback(text, stanza, NS.reply);
+  return rest.trim() ? rest : text;
 }
 
 /** Longer subjects are cut, not refused: RFC 5322 lines end at 998. */

@@ -1,7 +1,8 @@
 // What a row looks like as a stanza. XEP-0359 (ids), 0203 (delay), 0172 (nick), 0461 (reply), 0428 (fallback), 0333 (markers),
 // 0184 (receipts), 0393 (styling), 0308 (edits), 0424 (retractions), 0444 (reactions), 0085 (chat states).
-import type { OutputItem } from "../../gateway/ports.ts";
+import type { FileLinks, OutputItem } from "../../gateway/ports.ts";
 import { NS } from "../ns.ts";
+import { type LinkedFile, withFiles } from "./files-out.ts";
 import { type Element, el } from "../stanza.ts";
 import type { StanzaCondition } from "../stanza-error.ts";
 
@@ -10,6 +11,7 @@ export interface MessageContext {
   readonly from: string;
   readonly now: number;
   readonly markable: boolean;
+  readonly links: FileLinks | undefined;
 }
 
 /** Older messages carry their time (XEP-0203). */
@@ -17,7 +19,7 @@ const delayAfter = 60_000;
 
 /** What of an item its stanza is made of. */
 export type Written = Pick<OutputItem, "user" | "replyTo" | "emojis"> & {
-  readonly row: Pick<OutputItem["row"], "key" | "body">;
+  readonly row: Pick<OutputItem["row"], "key" | "body" | "createdAt">;
 };
 
 export function messageStanza(item: Written, context: MessageContext): Element {
@@ -95,14 +97,17 @@ export function noticeStanza(from: string, user: string, id: string | undefined,
 
 type Content = Extract<OutputItem["row"]["body"], { kind: "message" }>["message"];
 
-function contentStanza(item: Written, message: Content, { from, now, markable }: MessageContext): Element {
+function contentStanza(item: Written, message: Content, { from, now, markable, links }: MessageContext): Element {
   const { row, user, replyTo } = item;
   const lead = leadOf(message);
+  const { named, linked } = filesOf(item, message, links);
+  const { body, elements } = withFiles([lead + message.text, ...named].filter(Boolean).join("\n"), linked);
   return el(
     "message",
     // A machine's mail is no chat: clients show it, most without ringing.
     { from, to: user, type: message.automatic ? "normal" : "chat", id: row.key },
-    el("body", {}, lead + message.text),
+    el("body", {}, body),
+    ...elements,
     message.subject === undefined ? undefined : el("subject", {}, message.subject),
     message.thread === undefined ? undefined : el("thread", {}, message.thread),
     el("origin-id", { xmlns: NS.sid, id: row.key }),
@@ -115,6 +120,20 @@ function contentStanza(item: Written, message: Content, { from, now, markable }:
     message.unstyled ? el("unstyled", { xmlns: NS.styling }) : undefined,
     markable ? el("markable", { xmlns: NS.markers }) : undefined,
   );
+}
+
+/** Files with a link, and a line for each that has none because there is no HTTP server to serve it. */
+function filesOf({ row }: Written, { attachments = [] }: Content, links: FileLinks | undefined) {
+  const named: string[] = [];
+  const linked: LinkedFile[] = [];
+  for (const [position, file] of attachments.entries()) {
+    if (file.source === undefined) continue;
+    const url = links?.link(row, position, file.name);
+    if (url === undefined)
+      named.push(`[${file.name} (${file.type}): this gateway has no web server to show files with]`);
+    else linked.push({ url, file });
+  }
+  return { named, linked };
 }
 
 /**

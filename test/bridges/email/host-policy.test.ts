@@ -1,6 +1,7 @@
 // E25: where a user may make the gateway connect to.
 import { expect, test } from "vitest";
-import { createHostPolicy, isPublicAddress } from "../../../bridges/email/host-policy.ts";
+import { isPublicAddress } from "#bridge";
+import { createHostPolicy } from "../../../bridges/email/host-policy.ts";
 import type { Security } from "../../../bridges/email/endpoint.ts";
 
 function policy(addresses: readonly string[], options: Parameters<typeof createHostPolicy>[0]) {

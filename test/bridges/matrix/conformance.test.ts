@@ -1,6 +1,6 @@
 // The suite that every bridge passes, for account mode on a real Synapse.
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { conformance, type Harness } from "../../../src/bridge/test-kit.ts";
+import { conformance, connectAccount, type Harness } from "../../../src/bridge/test-kit.ts";
 import { MatrixPerson } from "../../kit/matrix-person.ts";
 import { startSynapse, type Synapse } from "../../lab/synapse.ts";
 import { type HomeserverProxy, startHomeserverProxy } from "./homeserver-proxy.ts";
@@ -39,12 +39,12 @@ async function newHarness(): Promise<Harness> {
       ? { status: 502, body: "<html>bad gateway</html>" }
       : { status: 403, body: JSON.stringify({ errcode: "M_FORBIDDEN", error: "not you" }) };
   };
+  const subject = { bridge: testBridge, options, self: signedIn.userId };
   return {
-    bridge: testBridge,
-    options,
-    self: signedIn.userId,
-    get credentials() {
-      return { ...signedIn, accessToken: trouble === "login-required" ? "revoked" : signedIn.accessToken };
+    ...subject,
+    connect(host) {
+      const accessToken = trouble === "login-required" ? "revoked" : signedIn.accessToken;
+      return connectAccount(subject, { ...signedIn, accessToken }, host);
     },
     peer: bob.userId,
     received: async () =>

@@ -3,7 +3,7 @@ import { createMatrixBridge, type MatrixBridge } from "../../../bridges/matrix/i
 import type { MatrixCredentials } from "../../../bridges/matrix/credentials.ts";
 import { type MatrixOptions, matrixOptions } from "../../../bridges/matrix/options.ts";
 import type { Incoming, IncomingMessage, OutgoingMessage, Peer } from "../../../src/bridge/index.ts";
-import { MemoryHost } from "../../../src/bridge/test-kit.ts";
+import { MemoryHost } from "../../../src/bridge/harness.ts";
 import type { Synapse } from "../../lab/synapse.ts";
 
 export const options: MatrixOptions = matrixOptions.parse({});

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { MatrixCredentials } from "../../../bridges/matrix/credentials.ts";
 import type { BridgeError } from "../../../src/bridge/index.ts";
-import { MemoryHost } from "../../../src/bridge/test-kit.ts";
+import { MemoryHost } from "../../../src/bridge/harness.ts";
 import { MatrixPerson, saying } from "../../kit/matrix-person.ts";
 import { startSynapse, type Synapse } from "../../lab/synapse.ts";
 import { type HomeserverProxy, startHomeserverProxy } from "./homeserver-proxy.ts";
@@ -79,6 +79,19 @@ test("an invitation to a direct chat is told, and answering accepts it", async (
   await message("good");
   await end();
   expect(host.committed.filter((event) => event.type === "message" && event.text === "yes")).toEqual([]);
+});
+
+test("a chat that the other person left is over: the next message opens a new one", async () => {
+  const { session, roomId, end } = await chatting();
+  await expect.poll(() => session.listContacts()).toMatchObject([{ id: bob.userId }]);
+  await bob.leave(roomId);
+  await expect.poll(() => session.listContacts()).toEqual([]);
+  await session.send(outgoing(contact(bob.userId), "hello again"));
+  const next = await bob.nextInvite();
+  expect(next).not.toBe(roomId);
+  await bob.join(next);
+  await bob.next(saying("hello again"));
+  await end();
 });
 
 test("what the user writes in another client comes as their own, what was sent here does not come back", async () => {

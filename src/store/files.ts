@@ -1,0 +1,68 @@
+import type { Json } from "#bridge";
+import { type FileRecord, type FileStore, linkedFiles, type NewRow } from "../gateway/ports.ts";
+import type { StoreContext } from "./sqlite.ts";
+import { param, statement } from "./statement.ts";
+
+const place = (key: string, position: number) => `files/${key}/${position}`;
+
+/** The writes, for commits of other files. */
+export function fileWrites({ db, build, vault, fileLifetime }: StoreContext) {
+  const insert = statement(
+    db,
+    build
+      .insertInto("files")
+      .values({
+        key: param<string>("key"),
+        position: param<number>("position"),
+        account: param<number>("account"),
+        name: param<string>("name"),
+        source: param<Uint8Array>("source"),
+        expires_at: param<number>("expiresAt"),
+      })
+      .onConflict((conflict) =>
+        conflict.columns(["key", "position"]).doUpdateSet({
+          source: (e) => e.ref("excluded.source"),
+          expires_at: (e) => e.ref("excluded.expires_at"),
+        }),
+      ),
+  );
+  return {
+    /** Keeps what the row's attachments can be read with. Nothing when no links are given. */
+    keep(row: NewRow, now: number): void {
+      if (fileLifetime === undefined || row.direction !== "incoming" || row.body.kind !== "message") return;
+      const attachments = row.body.message.attachments ?? [];
+      for (const [position, { name, source }] of attachments.slice(0, linkedFiles).entries()) {
+        if (source === undefined) continue;
+        const sealed = vault.seal(place(row.key, position), JSON.stringify(source));
+        insert.run({
+          key: row.key,
+          position,
+          account: row.account,
+          name,
+          source: sealed,
+          expiresAt: now + fileLifetime,
+        });
+      }
+    },
+  };
+}
+
+export function fileStore({ db, build, vault, clock }: StoreContext): FileStore {
+  const select = statement(
+    db,
+    build
+      .selectFrom("files")
+      .select(["account", "name", "source"])
+      .where("key", "=", param<string>("key"))
+      .where("position", "=", param<number>("position"))
+      .where("expires_at", ">=", param<number>("now")),
+  );
+  return {
+    async get(key, position): Promise<FileRecord | undefined> {
+      const row = select.get({ key, position, now: clock.now() });
+      if (row === undefined) return undefined;
+      const source = JSON.parse(vault.open(place(key, position), row.source)) as Json;
+      return { account: row.account, name: row.name, source };
+    },
+  };
+}

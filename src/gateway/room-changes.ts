@@ -5,7 +5,18 @@ import { newKey } from "./keys.ts";
 import { cleanNick } from "./nicks.ts";
 import type { Departure, RoomEvent } from "./room-events.ts";
 import { roomLocal } from "./room-names.ts";
-import { append, isOccupied, list, mostListed, nickOf, personOf, rename, type RoomContext, tell, toPerson } from "./room-people.ts";
+import {
+  append,
+  isOccupied,
+  list,
+  mostListed,
+  nickOf,
+  personOf,
+  rename,
+  type RoomContext,
+  tell,
+  toPerson,
+} from "./room-people.ts";
 import type { ParticipantRecord, RoomRecord, RoomTables } from "./room-ports.ts";
 
 /** Anybody can invite the user anywhere: rooms beyond this are not remembered. */
@@ -13,7 +24,7 @@ const mostRooms = 10_000;
 /** Characters. */
 const longestTopic = 10_000;
 
-/** The record of a room, made when it is new. Undefined when there are too many. */
+/** The record of a room, made when it is new. Undefined when there are too many, or it can have no JID. */
 export function roomOf(
   tables: RoomTables,
   { account, naming }: RoomContext,
@@ -23,10 +34,12 @@ export function roomOf(
   const known = tables.room(account.id, id);
   if (known) return known;
   if (tables.roomCount(account.id) >= mostRooms) return undefined;
+  const local = roomLocal(tables, account.id, id, naming, hints);
+  if (local === undefined) return undefined;
   const room: RoomRecord = {
     account: account.id,
     id,
-    local: roomLocal(tables, account.id, id, naming, hints),
+    local,
     name: undefined,
     topic: undefined,
     topicBy: undefined,

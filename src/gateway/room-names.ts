@@ -13,6 +13,8 @@ export interface Naming {
   readonly fits: XmppOutput["fits"];
 }
 
+/** Ids that end alike are rare; a bridge that takes every text for an address of its own leaves no room for others. */
+const attempts = 20;
 /** The readable part of an allocated name, in characters. */
 const longestSlug = 40;
 /** Characters of 5 bits behind it. What is stored needs few; what is worked out must be found by nobody else's id. */
@@ -38,19 +40,19 @@ export function keepContact(tables: RoomTables, account: AccountId, id: RemoteId
     tables.saveName(account, { kind: "contact", id }, local);
 }
 
-/** The local part of a room, allocated and stored when it has none yet. */
+/** The local part of a room, allocated and stored when it has none yet. Undefined where the bridge claims every text. */
 export function roomLocal(
   tables: RoomTables,
   account: AccountId,
   id: RemoteId,
   naming: Naming,
   hints: { readonly address?: RemoteId | undefined; readonly name?: string | undefined },
-): string {
+): string | undefined {
   const peer = { kind: "room", id } as const;
   const known = tables.localOf(account, peer);
   if (known !== undefined) return known;
   const local = choose(tables, account, id, naming, hints);
-  tables.saveName(account, peer, local);
+  if (local !== undefined) tables.saveName(account, peer, local);
   return local;
 }
 
@@ -60,7 +62,7 @@ function choose(
   room: RemoteId,
   naming: Naming,
   { address, name }: { readonly address?: RemoteId | undefined; readonly name?: string | undefined },
-): string {
+): string | undefined {
   const free = (local: string) => tables.named(account, local) === undefined;
   for (const id of [address, room]) {
     const faithful = id === undefined ? undefined : naming.rooms?.toLocal(id);
@@ -71,11 +73,12 @@ function choose(
   // The same id has the same end for everybody; the readable part is what it was called when it came.
   const tail = derivedKey("room", room).slice(0, roomTail);
   const slug = slugOf(name ?? room);
-  for (let count = 0; ; count++) {
+  for (let count = 0; count < attempts; count++) {
     const name = `${slug}-${tail}${count === 0 ? "" : `-${count}`}`;
     const local = marks.map((mark) => mark + name).find((one) => isAllocatable(one, naming) && free(one));
     if (local !== undefined) return local;
   }
+  return undefined;
 }
 
 /** A contact's address is the contact's, whatever a room calls itself. */

@@ -66,6 +66,8 @@ export interface ArchiveEntry {
   readonly nick: string;
   /** Milliseconds since the epoch. */
   readonly sentAt: number;
+  /** When it came here: links to its files count from then. */
+  readonly keptAt: number;
   readonly body: Saying;
 }
 
@@ -130,7 +132,7 @@ export interface RoomTables extends RoomReads {
   unlistOne(account: AccountId, room: RemoteId, self: RemoteId): ParticipantRecord | undefined;
   saveOccupant(occupant: OccupantRecord): void;
   removeOccupant(account: AccountId, room: RemoteId, client: string): boolean;
-  keep(entry: Omit<ArchiveEntry, "seq">): void;
+  keep(entry: Omit<ArchiveEntry, "seq" | "keptAt">): void;
   /** What was taken back goes. */
   erase(account: AccountId, room: RemoteId, id: string): void;
   /** A lane row in the same commit. */

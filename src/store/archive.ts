@@ -1,6 +1,7 @@
 import type { Selectable } from "kysely";
 import type { ArchiveEntry, ArchiveQuery, RoomTables, Saying } from "../gateway/room-ports.ts";
 import { peerKey } from "../gateway/ports.ts";
+import { fileWrites } from "./files.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 import type { Tables } from "./tables.ts";
@@ -15,7 +16,9 @@ const mostKept = 20_000;
 const trimEvery = 64;
 
 /** What was said in rooms. */
-export function archiveTables({ db, build, clock }: StoreContext): ArchiveTables {
+export function archiveTables(context: StoreContext): ArchiveTables {
+  const { db, build, clock } = context;
+  const files = fileWrites(context);
   const account = param<number>("account");
   const room = param<string>("room");
   const all = build.selectFrom("archive").where("account", "=", account);
@@ -136,11 +139,31 @@ export function archiveTables({ db, build, clock }: StoreContext): ArchiveTables
     },
     keep({ account, room, id, xmppId, from, nick, sentAt, body }) {
       const now = clock.now();
-      keep.run({ account, room, id, xmppId, sender: from, nick, sentAt, now, body: JSON.stringify(body) });
+      keep.run({
+        account,
+        room,
+        id,
+        xmppId,
+        sender: from,
+        nick,
+        sentAt,
+        now,
+        body: JSON.stringify(withoutSources(body)),
+      });
+      if (body.kind === "message") files.keep(account, id, body.message.attachments ?? [], now);
       if (++kept % trimEvery === 0) trim.run({ account, room, most: mostKept });
     },
     erase: (account, room, id) => void erase.run({ account, room, id }),
   };
+}
+
+/** What files are read with is sealed and lies with them; here only stands that there is something. */
+function withoutSources(body: Saying): Saying {
+  if (body.kind !== "message" || body.message.attachments === undefined) return body;
+  const attachments = body.message.attachments.map((file) =>
+    file.source === undefined ? file : { ...file, source: null },
+  );
+  return { ...body, message: { ...body.message, attachments } };
 }
 
 const toEntry = (row: Selectable<Tables["archive"]>): ArchiveEntry => ({
@@ -152,5 +175,6 @@ const toEntry = (row: Selectable<Tables["archive"]>): ArchiveEntry => ({
   from: row.sender,
   nick: row.nick,
   sentAt: row.sent_at,
+  keptAt: row.kept_at,
   body: JSON.parse(row.body) as Saying,
 });

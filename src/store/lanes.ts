@@ -68,7 +68,8 @@ export function laneStore(
       body: JSON.stringify(row.body),
       now,
     });
-    files.keep(row, now);
+    if (row.direction === "incoming" && row.body.kind === "message")
+      files.keep(row.account, row.key, row.body.message.attachments ?? [], now);
     return { ...row, id, createdAt: now, notBefore: 0, attempts: 0, state: "queued" };
   };
 

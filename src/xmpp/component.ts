@@ -112,6 +112,8 @@ export function createComponent(options: ComponentOptions): Component {
     addresses,
     clock,
     send: (stanza) => void link.send(stanza),
+    links: options.links,
+    files: bridge.files ?? false,
   };
   const conference = { category: "conference", type: "text", name: bridge.identity.title };
   const discoOptions: DiscoOptions = {

@@ -134,6 +134,7 @@ export class Output implements XmppOutput {
           id: room.id,
           self: room.self,
           jidOf: (id) => addresses.jidOf(id),
+          links: this.#o.links,
           gateway: addresses.domain,
           now: clock.now(),
         })

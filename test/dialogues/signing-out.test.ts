@@ -30,6 +30,7 @@ const nothing = {
   participants: 0,
   occupants: 0,
   archive: 0,
+  files: 0,
 };
 
 /** How many rows each table has for an account, after the gateway has stopped. */

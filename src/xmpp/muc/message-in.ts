@@ -59,7 +59,7 @@ async function say({ stanza, from, room }: RoomRequest, options: MucOptions): Pr
   const subject = textOf(stanza, "subject");
   if (subject !== undefined && textOf(stanza, "body") === undefined && !child(stanza, "thread"))
     return rooms.change(inside, { do: "subject", text: subject });
-  const body = decode(stanza, from.toString());
+  const body = decode(stanza, from.toString(), { files: options.files });
   if (body) return options.gateway.submitToRoom(options.bridge, inside, body);
   const active = chatState(stanza);
   if (active !== undefined) rooms.typingHere(inside, active);

@@ -1,6 +1,6 @@
 import type { Verb } from "#bridge";
 import type { Gateway } from "../../gateway/gateway.ts";
-import type { Clock } from "../../gateway/ports.ts";
+import type { Clock, FileLinks } from "../../gateway/ports.ts";
 import type { FoundRoom } from "../../gateway/room-directory.ts";
 import type { Addresses } from "../addresses.ts";
 import type { Element } from "../stanza.ts";
@@ -14,12 +14,16 @@ export interface MucOptions {
   readonly addresses: Addresses;
   readonly clock: Clock;
   readonly send: (stanza: Element) => void;
+  readonly links: FileLinks | undefined;
+  /** The bridge sends files. */
+  readonly files: boolean;
 }
 
-export const contextOf = ({ account, room }: FoundRoom, { addresses }: MucOptions): RoomContext => ({
+export const contextOf = ({ account, room }: FoundRoom, { addresses, links }: MucOptions): RoomContext => ({
   jid: addresses.roomJid(room.local),
   account: account.id,
   id: room.id,
   self: account.self,
   jidOf: (id) => addresses.jidOf(id),
+  links,
 });

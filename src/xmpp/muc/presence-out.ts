@@ -1,6 +1,7 @@
 // XEP-0045: Multi-User Chat, sections 7.1 to 7.14 and 8: the presence of a room. XEP-0421: Occupant Ids.
 import type { Rank, RemoteId } from "#bridge";
 import { derivedKey } from "../../gateway/keys.ts";
+import type { FileLinks } from "../../gateway/ports.ts";
 import type { Departure, Person } from "../../gateway/room-events.ts";
 import { NS } from "../ns.ts";
 import { type Element, el } from "../stanza.ts";
@@ -15,6 +16,8 @@ export interface RoomContext {
   readonly self: RemoteId;
   /** The bare JID of somebody on the network; undefined when they have none. */
   readonly jidOf: (id: RemoteId) => string | undefined;
+  /** To files that come with messages; undefined without a web server. */
+  readonly links: FileLinks | undefined;
 }
 
 export interface Standing {

@@ -30,7 +30,7 @@ function eventStanzas(
 ): Element[] {
   switch (event.do) {
     case "said":
-      return [saidStanza(event, to, context, item.emojis)];
+      return [saidStanza(event, to, { ...context, createdAt: item.row.createdAt }, item.emojis)];
     case "here": {
       const here = herePresence(context, to, event.person);
       return event.was === undefined ? [here] : [renamePresence(context, to, event.person, event.was), here];
@@ -97,7 +97,7 @@ export function archivedStanza(entry: ArchiveEntry, to: string | undefined, cont
     originId: entry.xmppId,
   };
   // As if it were said now: whoever shows it says when it was.
-  return saidStanza(said, to, { ...context, now: entry.sentAt });
+  return saidStanza(said, to, { ...context, now: entry.sentAt, createdAt: entry.keptAt });
 }
 
 /** Children of a message in a conversation that have no place in a room: nicks and receipts speak for one sender. */
@@ -106,19 +106,19 @@ const personal = new Set(["nick", "origin-id", "markable"]);
 function saidStanza(
   said: Said,
   to: string | undefined,
-  context: RoomContext & { readonly now: number },
+  context: RoomContext & { readonly now: number; readonly createdAt: number },
   emojis: readonly string[] = [],
 ): Element {
   const from = `${context.jid}/${said.nick}`;
   const body = bodyOf(said);
   const answers = body.kind === "message" ? body.answers : undefined;
   const written: Written = {
-    row: { key: said.stanzaId, body, createdAt: 0 },
+    row: { key: said.stanzaId, body, createdAt: context.createdAt },
     user: "",
     emojis,
     ...(answers === undefined ? {} : { replyTo: { xmppId: answers, fromSelf: false } }),
   };
-  const stanza = messageStanza(written, { from, now: context.now, markable: false, links: undefined });
+  const stanza = messageStanza(written, { from, now: context.now, markable: false, links: context.links });
   stanza.children = stanza.children.filter((node) => typeof node === "string" || !personal.has(node.getName()));
   stanza.attrs = { type: "groupchat", from, ...(to === undefined ? {} : { to }), id: said.originId ?? said.stanzaId };
   // The message answered is found by its id: the room has it, not one address.

@@ -1,0 +1,186 @@
+// Messages to the content of events (client-server specification v1.17). Deterministic: the same message makes the same
+// content, so that a retry repeats the first attempt.
+import { BridgeError, type Json, type MessageRef, type OutgoingMessage, type RemoteId } from "#bridge";
+import { field, text as asText } from "./events/shape.ts";
+import { isEventId, isUserId } from "./ids.ts";
+import { cleanLabel } from "./text/characters.ts";
+import { stylingToHtml } from "./text/styling.ts";
+
+export type EventContent = { readonly [key: string]: Json };
+
+/** A file that lies in the media repository; encrypted when `file` says with what (the fields of EncryptedFile). */
+export interface Upload {
+  readonly mxc: string;
+  readonly file?: EventContent;
+  readonly name: string;
+  readonly type: string;
+  /** In bytes. */
+  readonly size?: number;
+  /** Pixels. */
+  readonly width?: number;
+  readonly height?: number;
+  /** Milliseconds. */
+  readonly duration?: number;
+}
+
+export interface ContentOptions {
+  /** The room is encrypted: the event grows by a third on its way, so less fits in. */
+  readonly encrypted?: boolean;
+}
+
+/** Content of an m.room.message. Throws BridgeError `reject` when the text does not fit into an event. */
+export function messageContent(message: OutgoingMessage, options: ContentOptions = {}): EventContent {
+  const content = { ...words(message), ...mentions(message), ...relation(message) };
+  return fitting(content, options);
+}
+
+/** Content of an m.room.message with a file; the message's text is its caption (v1.10). Throws as messageContent. */
+export function fileContent(message: OutgoingMessage, upload: Upload, options: ContentOptions = {}): EventContent {
+  const name = cleanLabel(upload.name.replace(/^.*[/\\]/s, ""), 200) || "file";
+  const { body, formatted_body } = wordsOfText(message.text);
+  const content = {
+    msgtype: msgtypeOf(upload.type),
+    filename: name,
+    body: message.text === "" ? name : body,
+    ...(formatted_body === undefined ? {} : html(formatted_body)),
+    ...(upload.file === undefined ? { url: upload.mxc } : { file: { ...upload.file, url: upload.mxc } }),
+    info: infoOf(upload),
+    ...mentions(message),
+    ...relation(message),
+  };
+  return fitting(content, options);
+}
+
+/** Content of the m.room.message that replaces `target`, always the first version's id. Throws as messageContent. */
+export function editContent(target: RemoteId, message: OutgoingMessage, options: ContentOptions = {}): EventContent {
+  const { formatted_body: formatted, body, ...rest } = words(message);
+  const content = {
+    // What clients that know no replacements show.
+    ...rest,
+    body: `* ${body}`,
+    ...(formatted === undefined ? {} : { formatted_body: `* ${formatted}` }),
+    "m.new_content": { ...words(message), ...mentions(message) },
+    // Here stand those that the edit newly mentions: nobody is called a second time.
+    "m.mentions": {},
+    "m.relates_to": { rel_type: "m.replace", event_id: target },
+  };
+  return fitting(content, options);
+}
+
+/** Content of an m.reaction. */
+export function reactionContent(target: RemoteId, emoji: string): EventContent {
+  return { "m.relates_to": { rel_type: "m.annotation", event_id: target, key: qualified(emoji) } };
+}
+
+/**
+ * An emoji that is shown as text by default needs U+FE0F behind it: Matrix compares reactions by their characters and
+ * counts the fully-qualified form (client-server specification, m.annotation). XMPP clients often leave it out.
+ */
+export function qualified(emoji: string): string {
+  return emoji.replace(/[#*0-9](?=\u20e3)|(?![#*0-9])\p{Emoji}(?!\p{Emoji_Modifier}|[\ufe0e\ufe0f])/gu, (character) =>
+    /\p{Emoji_Presentation}/u.test(character) ? character : `${character}\ufe0f`,
+  );
+}
+
+/** The thread that a message goes to: the first event of it. The context of what `eventToIncoming` makes names it. */
+export function threadOf(message: Pick<OutgoingMessage, "thread" | "replyTo">): RemoteId | undefined {
+  // XMPP clients make up thread ids as they like: only those that came from here name an event.
+  if (isEventId(message.thread)) return message.thread;
+  const ofReply = asText(field(message.replyTo?.context, "thread"));
+  return isEventId(ofReply) ? ofReply : undefined;
+}
+
+interface Words {
+  readonly msgtype: string;
+  readonly body: string;
+  readonly format?: string;
+  readonly formatted_body?: string;
+}
+
+/** XEP-0245: `/me ` is an emote, and no part of its text. */
+function words(message: OutgoingMessage): Words {
+  const { subject, text } = message;
+  const isEmote = /^\/me \S/.test(text);
+  const whole = subject === undefined ? text : `Subject: ${subject}\n${text}`;
+  return isEmote ? { msgtype: "m.emote", ...wordsOfText(text.slice(4)) } : { msgtype: "m.text", ...wordsOfText(whole) };
+}
+
+function wordsOfText(text: string): Omit<Words, "msgtype"> {
+  const formatted = stylingToHtml(text);
+  return formatted === undefined ? { body: text } : { body: text, ...html(formatted) };
+}
+
+function html(formatted: string): { readonly format: string; readonly formatted_body: string } {
+  return { format: "org.matrix.custom.html", formatted_body: formatted };
+}
+
+/** Always there: without it old rules look for names in the text (v1.7). */
+function mentions({ mentions: ids = [] }: OutgoingMessage): { readonly "m.mentions": EventContent } {
+  const users = [...new Set(ids.filter((id) => isUserId(id)))];
+  return { "m.mentions": users.length === 0 ? {} : { user_ids: users } };
+}
+
+/** A reply has no fallback in its text since v1.13. In a thread, what is no reply points at the newest message. */
+function relation(message: OutgoingMessage): EventContent {
+  const reply = idOf(message.replyTo);
+  const thread = threadOf(message);
+  if (thread !== undefined) {
+    return {
+      "m.relates_to": {
+        rel_type: "m.thread",
+        event_id: thread,
+        is_falling_back: reply === undefined,
+        "m.in_reply_to": { event_id: reply ?? idOf(message.threadLast) ?? thread },
+      },
+    };
+  }
+  return reply === undefined ? {} : { "m.relates_to": { "m.in_reply_to": { event_id: reply } } };
+}
+
+function idOf(ref: MessageRef | undefined): RemoteId | undefined {
+  return isEventId(ref?.id) ? ref.id : undefined;
+}
+
+function msgtypeOf(type: string): string {
+  const [kind = ""] = type.toLowerCase().split("/", 1);
+  return ["image", "audio", "video"].includes(kind) ? `m.${kind}` : "m.file";
+}
+
+function infoOf({ type, size, width, height, duration }: Upload): EventContent {
+  return {
+    mimetype: type,
+    ...(size === undefined ? {} : { size }),
+    ...(width === undefined ? {} : { w: width }),
+    ...(height === undefined ? {} : { h: height }),
+    ...(duration === undefined ? {} : { duration }),
+  };
+}
+
+/** An event may have 65,536 bytes; ids, signatures, hashes and unsigned data of the servers come to the content. */
+const mostBytes = 60_000;
+/** The same as base64 in an m.room.encrypted, with room for what encryption adds. */
+const mostEncryptedBytes = 44_000;
+
+/** The content, without its HTML when only that makes it too big. */
+function fitting(content: EventContent, { encrypted = false }: ContentOptions): EventContent {
+  const limit = encrypted ? mostEncryptedBytes : mostBytes;
+  if (bytesOf(content) <= limit) return content;
+  const plain = withoutHtml(content);
+  const bytes = bytesOf(plain);
+  if (bytes <= limit) return plain;
+  throw new BridgeError(
+    "reject",
+    `The message is too long for Matrix: it takes ${bytes} bytes, and at most ${limit} fit into one. Send it in parts.`,
+  );
+}
+
+function bytesOf(content: EventContent): number {
+  return Buffer.byteLength(JSON.stringify(content));
+}
+
+function withoutHtml(content: EventContent): EventContent {
+  const { format: _, formatted_body: __, ...plain } = content;
+  const inner = plain["m.new_content"];
+  if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return plain;
+  return { ...plain, "m.new_content": withoutHtml(inner as EventContent) };
+}

@@ -1,0 +1,197 @@
+// What is known of one room: only what this bridge needs, so that an account in many rooms costs little.
+import type { IncomingRoom } from "#bridge";
+import { field, type JsonObject, listAt, numberAt, objectAt, textAt } from "./json.ts";
+import { type PowerLevels, parsePowerLevels, powerFromJson, powerToJson } from "./power-levels.ts";
+import type { RoomEvent } from "./wire.ts";
+
+export type Membership = "join" | "invite" | "knock" | "leave" | "ban";
+
+export interface Member {
+  readonly membership: Membership;
+  readonly name?: string;
+}
+
+/** One room. Changed only as a copy that a `Draft` holds. */
+export interface Room {
+  readonly id: string;
+  /** The user's own membership. */
+  self: Membership;
+  name?: string;
+  topic?: string;
+  alias?: string;
+  /** m.room.encryption was seen. Never taken back: nothing goes into this room in the clear again. */
+  encrypted: boolean;
+  joinRule?: string;
+  /** A space (m.space) is no chat. */
+  space: boolean;
+  creators: readonly string[];
+  strongCreators: boolean;
+  power?: PowerLevels;
+  /** Those who were heard of, newest last; at most `mostMembers`. */
+  members: Map<string, Member>;
+  joinedCount?: number;
+  invitedCount?: number;
+  /** From the summary: who the room is named after when it has no name. */
+  heroes: readonly string[];
+  invitedBy?: string;
+  /** An invitation to a chat of two. */
+  directInvite: boolean;
+  /** The newest event of the timeline. */
+  lastEvent?: string;
+  /** When something was last said here, in milliseconds since the epoch. */
+  activeAt: number;
+}
+
+/** Names of people that speak in a huge room come and go; what is missing is looked up. */
+const mostMembers = 60;
+const longestText = 4000;
+
+/** The state that is asked for: what `applyState` reads. */
+export const stateTypes: readonly string[] = [
+  "m.room.name",
+  "m.room.topic",
+  "m.room.canonical_alias",
+  "m.room.encryption",
+  "m.room.join_rules",
+  "m.room.create",
+  "m.room.power_levels",
+  "m.room.member",
+];
+
+export function newRoom(id: string, self: Membership): Room {
+  return {
+    id,
+    self,
+    encrypted: false,
+    space: false,
+    creators: [],
+    strongCreators: false,
+    members: new Map(),
+    heroes: [],
+    directInvite: false,
+    activeAt: 0,
+  };
+}
+
+export function copyRoom(room: Room): Room {
+  return { ...room, members: new Map(room.members) };
+}
+
+/** Takes in one state event, of the room's state or of its timeline. */
+export function applyState(
+  room: Room,
+  event: Pick<RoomEvent, "type" | "state_key" | "sender" | "content">,
+  self: string,
+): void {
+  const { content } = event;
+  if (event.type === "m.room.member") return applyMember(room, event, self);
+  if (event.state_key !== "") return;
+  switch (event.type) {
+    case "m.room.name":
+      return setText(room, "name", textAt(content, "name"));
+    case "m.room.topic":
+      return setText(room, "topic", textAt(content, "topic"));
+    case "m.room.canonical_alias":
+      return setText(room, "alias", textAt(content, "alias"));
+    case "m.room.join_rules":
+      return setText(room, "joinRule", textAt(content, "join_rule"));
+    case "m.room.encryption":
+      room.encrypted = true;
+      return;
+    case "m.room.power_levels":
+      room.power = parsePowerLevels(content);
+      return;
+    case "m.room.create":
+      room.space = textAt(content, "type") === "m.space";
+      room.strongCreators = Number(textAt(content, "room_version")) >= 12;
+      room.creators = [
+        event.sender,
+        ...listAt(content, "additional_creators").filter((user) => typeof user === "string"),
+      ].slice(0, 50);
+      return;
+  }
+}
+
+function applyMember(room: Room, event: Pick<RoomEvent, "state_key" | "sender" | "content">, self: string): void {
+  const who = event.state_key;
+  const membership = parseMembership(event.content);
+  if (!who || membership === undefined) return;
+  if (who === self) {
+    room.self = membership;
+    room.directInvite = membership === "invite" && field(event.content, "is_direct") === true;
+    if (membership === "invite") room.invitedBy = event.sender;
+  }
+  const name = textAt(event.content, "displayname")?.slice(0, 255);
+  room.members.delete(who);
+  if (membership === "leave" || membership === "ban") return;
+  room.members.set(who, { membership, ...(name === undefined ? {} : { name }) });
+  for (const oldest of room.members.keys()) {
+    if (room.members.size <= mostMembers) break;
+    room.members.delete(oldest);
+  }
+}
+
+export function parseMembership(content: JsonObject): Membership | undefined {
+  const text = textAt(content, "membership");
+  return text === "join" || text === "invite" || text === "knock" || text === "leave" || text === "ban"
+    ? text
+    : undefined;
+}
+
+/** The summary of a sync answer; what it leaves out has not changed. */
+export function applySummary(room: Room, summary: JsonObject): void {
+  const joined = numberAt(summary, "m.joined_member_count");
+  const invited = numberAt(summary, "m.invited_member_count");
+  const heroes = field(summary, "m.heroes");
+  if (joined !== undefined) room.joinedCount = joined;
+  if (invited !== undefined) room.invitedCount = invited;
+  if (Array.isArray(heroes)) room.heroes = heroes.filter((hero) => typeof hero === "string").slice(0, 5);
+}
+
+function setText(room: Room, key: "name" | "topic" | "alias" | "joinRule", text: string | undefined): void {
+  if (text === undefined || text === "") delete room[key];
+  else room[key] = text.slice(0, longestText);
+}
+
+/** How a room is called: by name, alias, or after those in it (Client-Server API, "Calculating the display name"). */
+export function displayName(room: Room): string | undefined {
+  if (room.name !== undefined) return room.name;
+  if (room.alias !== undefined) return room.alias;
+  const names = room.heroes.map((hero) => room.members.get(hero)?.name ?? hero);
+  return names.length === 0 ? undefined : names.join(", ");
+}
+
+/** What the core is told of a room. */
+export function describeRoom(room: Room): Omit<IncomingRoom, "id" | "type" | "peer" | "from" | "sentAt"> {
+  const name = displayName(room);
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(room.topic === undefined ? {} : { topic: room.topic }),
+    ...(room.alias === undefined ? {} : { address: room.alias }),
+    access: room.joinRule === "public" ? "open" : "members",
+    ...(room.joinedCount === undefined ? {} : { members: room.joinedCount }),
+    self: room.self === "join" ? "joined" : room.self === "invite" ? "invited" : "left",
+  };
+}
+
+/** For a record. A room that was left keeps only what must never be forgotten. */
+export function roomToJson(room: Room): unknown {
+  if (room.self === "leave" || room.self === "ban") return { self: room.self, encrypted: room.encrypted };
+  const { id: _, members, power, ...rest } = room;
+  return { ...rest, members: [...members], ...(power === undefined ? {} : { power: powerToJson(power) }) };
+}
+
+/** @returns undefined for what `roomToJson` did not make. */
+export function roomFromJson(id: string, json: unknown): Room | undefined {
+  const self = parseMembership({ membership: field(json, "self") });
+  if (self === undefined) return undefined;
+  const members = listAt(json, "members") as readonly [string, Member][];
+  const power = powerFromJson(objectAt(json, "power"));
+  return {
+    ...newRoom(id, self),
+    ...(json as Partial<Room>),
+    id,
+    members: new Map(members),
+    ...(power === undefined ? {} : { power }),
+  };
+}

@@ -1,0 +1,169 @@
+// All rooms of one account, and which of them are chats of two. Changes are made on a draft and become true when the core
+// has committed them, so that a sync answer that is processed again meets the same state.
+import type { Peer, RecordChanges, Records } from "#bridge";
+import { entriesOf, parseBytes, toBytes } from "./json.ts";
+import { copyRoom, newRoom, type Room, roomFromJson, roomToJson } from "./room-state.ts";
+
+const roomPrefix = "room/";
+const directKey = "direct";
+/** Nobody has more chats of two; what m.direct holds beyond is not read. */
+const mostDirect = 5000;
+
+/** Rooms by the person they are a chat with (account data `m.direct`). */
+export type DirectRooms = ReadonlyMap<string, readonly string[]>;
+
+export class Rooms {
+  readonly self: string;
+  readonly #rooms: Map<string, Room>;
+  #direct: DirectRooms;
+  /** The other way round. */
+  #partners: ReadonlyMap<string, string>;
+
+  private constructor(self: string, rooms: Map<string, Room>, direct: DirectRooms) {
+    this.self = self;
+    this.#rooms = rooms;
+    this.#direct = direct;
+    this.#partners = partnersOf(direct);
+  }
+
+  static async load(self: string, records: Records): Promise<Rooms> {
+    const rooms = new Map<string, Room>();
+    for (const [key, bytes] of await records.load(roomPrefix)) {
+      const id = key.slice(roomPrefix.length);
+      const room = roomFromJson(id, parseBytes(bytes));
+      if (room !== undefined) rooms.set(id, room);
+    }
+    const bytes = (await records.load(directKey)).get(directKey);
+    return new Rooms(self, rooms, bytes ? parseDirect(parseBytes(bytes)) : new Map());
+  }
+
+  get(id: string): Room | undefined {
+    return this.#rooms.get(id);
+  }
+
+  all(): Iterable<Room> {
+    return this.#rooms.values();
+  }
+
+  get direct(): DirectRooms {
+    return this.#direct;
+  }
+
+  draft(): Draft {
+    return new Draft(this, (rooms, direct) => {
+      for (const [id, room] of rooms) this.#rooms.set(id, room);
+      if (direct === undefined) return;
+      this.#direct = direct;
+      this.#partners = partnersOf(direct);
+    });
+  }
+
+  partnerOf(roomId: string): string | undefined {
+    return this.#partners.get(roomId);
+  }
+
+  peerOf(room: Room): Peer {
+    return peerOf(room, this.partnerOf(room.id));
+  }
+
+  /** The chat with a person: where something was said last; one they invite to when there is no other. */
+  chatWith(userId: string): Room | undefined {
+    const candidates = (this.#direct.get(userId) ?? []).flatMap((id) => this.#rooms.get(id) ?? []);
+    for (const room of this.#rooms.values()) {
+      if (room.self === "invite" && room.directInvite && room.invitedBy === userId) candidates.push(room);
+    }
+    return candidates
+      .filter((room) => (room.self === "join" || room.self === "invite") && isPair(room))
+      .toSorted((a, b) => rank(b) - rank(a) || b.activeAt - a.activeAt)[0];
+  }
+}
+
+/** A set of changes to the rooms, over what is there. */
+export class Draft {
+  readonly #base: Rooms;
+  readonly #commit: (rooms: ReadonlyMap<string, Room>, direct: DirectRooms | undefined) => void;
+  readonly #rooms = new Map<string, Room>();
+  #direct: DirectRooms | undefined;
+  #partners: ReadonlyMap<string, string> | undefined;
+
+  constructor(base: Rooms, commit: (rooms: ReadonlyMap<string, Room>, direct: DirectRooms | undefined) => void) {
+    this.#base = base;
+    this.#commit = commit;
+  }
+
+  /** As it is after the changes so far; not to be changed. */
+  peek(id: string): Room | undefined {
+    return this.#rooms.get(id) ?? this.#base.get(id);
+  }
+
+  /** To be changed. One that was not known begins as left. */
+  room(id: string): Room {
+    const known = this.#rooms.get(id);
+    if (known !== undefined) return known;
+    const before = this.#base.get(id);
+    const room = before === undefined ? newRoom(id, "leave") : copyRoom(before);
+    this.#rooms.set(id, room);
+    return room;
+  }
+
+  get direct(): DirectRooms {
+    return this.#direct ?? this.#base.direct;
+  }
+
+  set direct(direct: DirectRooms) {
+    this.#direct = direct;
+    this.#partners = partnersOf(direct);
+  }
+
+  peerOf(room: Room): Peer {
+    return peerOf(room, this.#partners === undefined ? this.#base.partnerOf(room.id) : this.#partners.get(room.id));
+  }
+
+  /** The changes as records. */
+  records(): RecordChanges {
+    const changes = new Map<string, Uint8Array>();
+    for (const [id, room] of this.#rooms) changes.set(`${roomPrefix}${id}`, toBytes(roomToJson(room)));
+    if (this.#direct !== undefined) changes.set(directKey, toBytes(directToJson(this.#direct)));
+    return changes;
+  }
+
+  /** The records are on disk: from now on the changes hold. */
+  commit(): void {
+    this.#commit(this.#rooms, this.#direct);
+  }
+}
+
+/** A chat of two is its other person; with a third in it, it is a room. */
+function peerOf(room: Room, partner: string | undefined): Peer {
+  const other = partner ?? (room.self === "invite" && room.directInvite ? room.invitedBy : undefined);
+  return other !== undefined && isPair(room) ? { kind: "contact", id: other } : { kind: "room", id: room.id };
+}
+
+function isPair(room: Room): boolean {
+  return (room.joinedCount ?? 0) + (room.invitedCount ?? 0) <= 2 && !room.space;
+}
+
+function rank(room: Room): number {
+  return room.self === "join" ? 1 : 0;
+}
+
+/** The content of `m.direct`, or of its record. */
+export function parseDirect(content: unknown): DirectRooms {
+  const direct = new Map<string, readonly string[]>();
+  for (const [user, rooms] of entriesOf(content)) {
+    if (direct.size >= mostDirect) break;
+    if (!user.startsWith("@") || user.length > 255 || !Array.isArray(rooms)) continue;
+    direct.set(user, rooms.filter((room) => typeof room === "string").slice(0, 50));
+  }
+  return direct;
+}
+
+export function directToJson(direct: DirectRooms): Record<string, readonly string[]> {
+  return Object.fromEntries(direct);
+}
+
+function partnersOf(direct: DirectRooms): ReadonlyMap<string, string> {
+  const partners = new Map<string, string>();
+  for (const [user, rooms] of direct) for (const room of rooms) partners.set(room, user);
+  return partners;
+}

@@ -1,7 +1,7 @@
 // What is known of one room: only what this bridge needs, so that an account in many rooms costs little.
 import type { IncomingRoom } from "#bridge";
-import { field, type JsonObject, listAt, numberAt, objectAt, textAt } from "./json.ts";
-import { type PowerLevels, parsePowerLevels, powerFromJson, powerToJson } from "./power-levels.ts";
+import { entriesOf, field, type JsonObject, listAt, numberAt, objectAt, textAt } from "./json.ts";
+import { cleanLabel, cleanText, cutAt } from "./text/characters.ts";
 import type { RoomEvent } from "./wire.ts";
 
 export type Membership = "join" | "invite" | "knock" | "leave" | "ban";
@@ -21,12 +21,16 @@ export interface Room {
   alias?: string;
   /** m.room.encryption was seen. Never taken back: nothing goes into this room in the clear again. */
   encrypted: boolean;
+  /** The content of that event, as far as it says how to encrypt. */
+  encryption?: JsonObject;
+  historyVisibility?: string;
   joinRule?: string;
   /** A space (m.space) is no chat. */
   space: boolean;
-  creators: readonly string[];
-  strongCreators: boolean;
-  power?: PowerLevels;
+  /** m.room.create, as far as it says who made the room and may do everything in it. */
+  create?: JsonObject;
+  /** The content of m.room.power_levels, as far as it is read. */
+  power?: JsonObject;
   /** Those who were heard of, newest last; at most `mostMembers`. */
   members: Map<string, Member>;
   joinedCount?: number;
@@ -52,6 +56,7 @@ export const stateTypes: readonly string[] = [
   "m.room.topic",
   "m.room.canonical_alias",
   "m.room.encryption",
+  "m.room.history_visibility",
   "m.room.join_rules",
   "m.room.create",
   "m.room.power_levels",
@@ -64,8 +69,6 @@ export function newRoom(id: string, self: Membership): Room {
     self,
     encrypted: false,
     space: false,
-    creators: [],
-    strongCreators: false,
     members: new Map(),
     heroes: [],
     directInvite: false,
@@ -97,19 +100,35 @@ export function applyState(
       return setText(room, "joinRule", textAt(content, "join_rule"));
     case "m.room.encryption":
       room.encrypted = true;
+      room.encryption = kept(content, ["algorithm", "rotation_period_ms", "rotation_period_msgs"]);
       return;
+    case "m.room.history_visibility":
+      return setText(room, "historyVisibility", textAt(content, "history_visibility"));
     case "m.room.power_levels":
-      room.power = parsePowerLevels(content);
+      room.power = powerOf(content);
       return;
     case "m.room.create":
       room.space = textAt(content, "type") === "m.space";
-      room.strongCreators = Number(textAt(content, "room_version")) >= 12;
-      room.creators = [
-        event.sender,
-        ...listAt(content, "additional_creators").filter((user) => typeof user === "string"),
-      ].slice(0, 50);
+      room.create = { sender: event.sender, content: kept(content, ["room_version", "additional_creators"]) };
       return;
   }
+}
+
+/** More people with a level of their own a room does not need; who comes after them counts as everybody. */
+const mostUsers = 500;
+
+function powerOf(content: JsonObject): JsonObject {
+  const levels = ["users_default", "events_default", "state_default", "invite", "kick", "ban", "redact"];
+  const users = Object.fromEntries([...entriesOf(field(content, "users"))].slice(0, mostUsers));
+  return {
+    ...kept(content, levels),
+    users,
+    events: kept(objectAt(content, "events"), ["m.room.message", "m.room.topic"]),
+  };
+}
+
+function kept(content: JsonObject, keys: readonly string[]): JsonObject {
+  return Object.fromEntries(keys.filter((key) => Object.hasOwn(content, key)).map((key) => [key, content[key]]));
 }
 
 function applyMember(room: Room, event: Pick<RoomEvent, "state_key" | "sender" | "content">, self: string): void {
@@ -148,7 +167,11 @@ export function applySummary(room: Room, summary: JsonObject): void {
   if (Array.isArray(heroes)) room.heroes = heroes.filter((hero) => typeof hero === "string").slice(0, 5);
 }
 
-function setText(room: Room, key: "name" | "topic" | "alias" | "joinRule", text: string | undefined): void {
+function setText(
+  room: Room,
+  key: "name" | "topic" | "alias" | "joinRule" | "historyVisibility",
+  text: string | undefined,
+): void {
   if (text === undefined || text === "") delete room[key];
   else room[key] = text.slice(0, longestText);
 }
@@ -165,8 +188,8 @@ export function displayName(room: Room): string | undefined {
 export function describeRoom(room: Room): Omit<IncomingRoom, "id" | "type" | "peer" | "from" | "sentAt"> {
   const name = displayName(room);
   return {
-    ...(name === undefined ? {} : { name }),
-    ...(room.topic === undefined ? {} : { topic: room.topic }),
+    ...(name === undefined ? {} : { name: cleanLabel(name) }),
+    ...(room.topic === undefined ? {} : { topic: cutAt(cleanText(room.topic), longestText) }),
     ...(room.alias === undefined ? {} : { address: room.alias }),
     access: room.joinRule === "public" ? "open" : "members",
     ...(room.joinedCount === undefined ? {} : { members: room.joinedCount }),
@@ -176,9 +199,10 @@ export function describeRoom(room: Room): Omit<IncomingRoom, "id" | "type" | "pe
 
 /** For a record. A room that was left keeps only what must never be forgotten. */
 export function roomToJson(room: Room): unknown {
-  if (room.self === "leave" || room.self === "ban") return { self: room.self, encrypted: room.encrypted };
-  const { id: _, members, power, ...rest } = room;
-  return { ...rest, members: [...members], ...(power === undefined ? {} : { power: powerToJson(power) }) };
+  if (room.self === "leave" || room.self === "ban")
+    return { self: room.self, encrypted: room.encrypted, encryption: room.encryption };
+  const { id: _, members, ...rest } = room;
+  return { ...rest, members: [...members] };
 }
 
 /** @returns undefined for what `roomToJson` did not make. */
@@ -186,12 +210,10 @@ export function roomFromJson(id: string, json: unknown): Room | undefined {
   const self = parseMembership({ membership: field(json, "self") });
   if (self === undefined) return undefined;
   const members = listAt(json, "members") as readonly [string, Member][];
-  const power = powerFromJson(objectAt(json, "power"));
   return {
     ...newRoom(id, self),
     ...(json as Partial<Room>),
     id,
     members: new Map(members),
-    ...(power === undefined ? {} : { power }),
   };
 }

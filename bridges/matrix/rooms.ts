@@ -41,6 +41,12 @@ export class Rooms {
     return this.#rooms.get(id);
   }
 
+  /** At once and for ever: a message that is on its way now must not go out in the clear. The draft keeps it. */
+  noteEncrypted(id: string): void {
+    const room = this.#rooms.get(id);
+    if (room !== undefined) room.encrypted = true;
+  }
+
   all(): Iterable<Room> {
     return this.#rooms.values();
   }

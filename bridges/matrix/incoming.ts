@@ -1,0 +1,93 @@
+// A sync answer as news (Client-Server API, "Syncing"): what is encrypted first, then account data, then room by room, each
+// in the order of its timeline. Changes of state go into a draft, which the caller commits with the sync token.
+import type { Hint, Incoming, Logger } from "#bridge";
+import type { Api } from "./api.ts";
+import type { RoomCrypto } from "./crypto-seam.ts";
+import { readRoomAccountData, readTyping, type Typing } from "./ephemeral.ts";
+import { entriesOf, field, type JsonObject, listAt, objectAt, textAt } from "./json.ts";
+import { readInvite, readLeft } from "./invites.ts";
+import { type Draft, parseDirect, type Rooms } from "./rooms.ts";
+import type { SentEvents } from "./sent-events.ts";
+import { readTimeline } from "./timeline.ts";
+import { isRoomId } from "./ids.ts";
+import { cleanLabel } from "./text/characters.ts";
+import { parseEvent } from "./wire.ts";
+
+/** What reading needs of the session. */
+export interface SyncContext {
+  readonly rooms: Rooms;
+  readonly self: string;
+  readonly api: Api;
+  readonly crypto: RoomCrypto | undefined;
+  readonly sent: SentEvents;
+  readonly typing: Typing;
+  /** Event ids of the first sync: history, whatever a later answer says. */
+  readonly history: Set<string>;
+  readonly hint: (hint: Hint) => void;
+  readonly log: Logger;
+}
+
+/** One answer on its way: what the parts of this folder that read it share. */
+export interface Reading extends SyncContext {
+  readonly draft: Draft;
+  /** The token the answer was asked with; undefined: the first sync, which tells no news. */
+  readonly since: string | undefined;
+  /** Resolves when there is room for more. */
+  readonly emit: (events: readonly Incoming[]) => Promise<void>;
+  /** Chats of two that `m.direct` does not have yet: room and person. */
+  readonly newDirect: Map<string, string>;
+}
+
+export interface Reader extends SyncContext {
+  readonly emit: Reading["emit"];
+}
+
+/** Reads one answer. @throws what filling a gap, decrypting or emitting throws: then the answer is to be asked for again */
+export async function readSync(answer: JsonObject, since: string | undefined, reader: Reader): Promise<Reading> {
+  const reading: Reading = { ...reader, draft: reader.rooms.draft(), since, newDirect: new Map() };
+  await reader.crypto?.receiveSync({
+    toDevice: listAt(objectAt(answer, "to_device"), "events"),
+    deviceLists: field(answer, "device_lists"),
+    oneTimeKeyCounts: field(answer, "device_one_time_keys_count"),
+    unusedFallbackKeys: field(answer, "device_unused_fallback_key_types"),
+  });
+  readAccountData(answer, reading);
+  const rooms = objectAt(answer, "rooms");
+  for (const [roomId, data] of entriesOf(field(rooms, "invite"))) {
+    if (isRoomId(roomId)) await readInvite(roomId, objectAt(data, "invite_state"), reading);
+  }
+  for (const [roomId, data] of entriesOf(field(rooms, "join"))) {
+    if (!isRoomId(roomId)) continue;
+    await readTimeline(roomId, data, reading);
+    await readEphemeral(roomId, data, reading);
+  }
+  for (const [roomId, data] of entriesOf(field(rooms, "leave"))) {
+    if (isRoomId(roomId)) await readLeft(roomId, data, reading);
+  }
+  readPresence(answer, reading);
+  return reading;
+}
+
+function readAccountData(answer: JsonObject, { draft }: Reading): void {
+  for (const event of listAt(objectAt(answer, "account_data"), "events")) {
+    if (textAt(event, "type") === "m.direct") draft.direct = parseDirect(field(event, "content"));
+  }
+}
+
+async function readEphemeral(roomId: string, data: unknown, reading: Reading): Promise<void> {
+  if (reading.since === undefined) return;
+  readTyping(roomId, data, reading);
+  await reading.emit(readRoomAccountData(roomId, data, reading));
+}
+
+/** Presence of those with whom the user has a chat of two; of others it would be a flood. */
+function readPresence(answer: JsonObject, { draft, self, hint }: Reading): void {
+  for (const value of listAt(objectAt(answer, "presence"), "events")) {
+    const event = parseEvent(value);
+    if (event === undefined || event.sender === self || !draft.direct.has(event.sender)) continue;
+    const presence = textAt(event.content, "presence");
+    const status = cleanLabel(textAt(event.content, "status_msg") ?? "", 500);
+    const show = presence === "online" ? "online" : presence === "unavailable" ? "away" : "offline";
+    hint({ type: "presence", from: event.sender, show, ...(status ? { status } : {}) });
+  }
+}

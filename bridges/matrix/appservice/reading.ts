@@ -1,0 +1,162 @@
+// The events of a transaction as news for the users of ours that they concern (Application Service API, "Pushing events").
+import type { Hint, Incoming, RemoteId, ServiceHost } from "#bridge";
+import { eventToIncoming } from "../event-to-message.ts";
+import { isRoomId } from "../ids.ts";
+import { field, isObject, type JsonObject, listAt, textAt } from "../json.ts";
+import { ranksChanged } from "../members.ts";
+import { applyState } from "../room-state.ts";
+import { parseEvent, type RoomEvent } from "../wire.ts";
+import { type GhostSpace, isOurs } from "./ghost-id.ts";
+import type { Ghosts } from "./ghosts.ts";
+import type { Homeserver } from "./homeserver.ts";
+import type { Change } from "./ledger.ts";
+import { readOurMember, readOtherMember, startedByUs, becomeRoom } from "./memberships.ts";
+import { peerIn, type SharedRoom, type SharedRooms, stateFor } from "./shared-rooms.ts";
+import { readEphemeral, type Typing } from "./ephemeral.ts";
+
+export interface ReadDeps {
+  readonly space: GhostSpace;
+  readonly bot: RemoteId;
+  readonly host: Pick<ServiceHost<unknown>, "findAccount" | "enrol">;
+  readonly ghosts: Ghosts;
+  readonly rooms: SharedRooms;
+  readonly homeserver: Homeserver;
+  readonly typing: Typing;
+}
+
+/** A transaction on its way. */
+export interface Reading extends ReadDeps {
+  readonly change: Change;
+  /** Fleeting news, for after the commit. */
+  readonly hints: { readonly account: number; readonly hint: Hint }[];
+  /** Until then (ms, monotonic) the homeserver may be asked something on the way. */
+  readonly deadline: number;
+  readonly now: number;
+}
+
+/**
+ * Reads what is new in a transaction.
+ * @param isKnown whether an event was had before
+ * @returns ids of the events read
+ */
+export async function readTransaction(
+  body: JsonObject,
+  isKnown: (eventId: string) => boolean,
+  reading: Reading,
+): Promise<readonly string[]> {
+  const read = new Set<string>();
+  for (const raw of listAt(body, "events")) {
+    const event = parseEvent(raw);
+    const roomId = textAt(raw, "room_id");
+    if (event === undefined || event.event_id === "" || !isRoomId(roomId)) continue;
+    if (read.has(event.event_id) || isKnown(event.event_id)) continue;
+    read.add(event.event_id);
+    await readEvent(event, roomId, reading);
+  }
+  const ephemeral = field(body, "ephemeral") ?? field(body, "de.sorunome.msc2409.ephemeral");
+  if (Array.isArray(ephemeral)) await readEphemeral(ephemeral, reading);
+  return [...read];
+}
+
+async function readEvent(event: RoomEvent, roomId: string, reading: Reading): Promise<void> {
+  const { change, space } = reading;
+  if (event.type === "m.room.create" && isOurs(event.sender, space)) startedByUs(event, change.rooms.room(roomId));
+  if (event.type === "m.room.member" && isOurs(event.state_key ?? "", space)) {
+    return readOurMember(event, roomId, reading);
+  }
+  // A room that nobody of ours is in any more, or of which nothing is known: its state was asked for with the join.
+  if (change.rooms.peek(roomId) === undefined) return;
+  if (event.type === "m.room.member") return readOtherMember(event, change.rooms.room(roomId), reading);
+  if (event.state_key !== undefined) return readState(event, change.rooms.room(roomId), reading);
+  return readSaid(event, roomId, reading);
+}
+
+async function readState(event: RoomEvent, room: SharedRoom, reading: Reading): Promise<void> {
+  applyState(room.state, event, "");
+  if (event.type === "m.room.encryption") warn(event, room, reading);
+  await tellAll(event, room, reading);
+}
+
+async function readSaid(event: RoomEvent, roomId: string, reading: Reading): Promise<void> {
+  const { change, space, bot, rooms, now } = reading;
+  let room = change.rooms.peek(roomId);
+  if (room === undefined) return;
+  if (room.partner !== undefined && event.sender !== room.partner && !isOurs(event.sender, space)) {
+    room = change.rooms.room(roomId);
+    await becomeRoom(room, event, reading);
+  }
+  rooms.noteActivity(roomId, now);
+  if (event.type === "m.room.encrypted" && !isOurs(event.sender, space)) {
+    room = change.rooms.room(roomId);
+    warn(event, room, reading);
+  }
+  if (room.ours.get(bot) === "join") askBot(event, room, reading);
+  await tellAll(event, room, reading);
+}
+
+/** Only what a person wrote, in a chat of two, is a question (M05). */
+function askBot(event: RoomEvent, room: SharedRoom, { change, bot, space }: Reading): void {
+  const text = textAt(event.content, "body");
+  const isText = event.type === "m.room.message" && textAt(event.content, "msgtype") === "m.text";
+  if (!isText || text === undefined || isOurs(event.sender, space) || event.sender !== room.partner) return;
+  const { event_id: key, sender } = event;
+  change.todo({ do: "answer", room: room.state.id, user: bot, sender, text: text.slice(0, 500), key });
+}
+
+/** Once: who writes there has to know that nobody reads it. */
+function warn(event: RoomEvent, room: SharedRoom, { change }: Reading): void {
+  const [user] = [...room.ours].find(([, membership]) => membership === "join") ?? [];
+  if (room.warned || user === undefined) return;
+  room.warned = true;
+  change.todo({ do: "tell", room: room.state.id, user, text: cannotRead, key: event.event_id });
+}
+
+const cannotRead =
+  "This chat is encrypted. Whoever is here through the XMPP gateway can neither read it nor write into it: please start a chat without encryption.";
+
+/** Everybody of ours who is in the room, but not about what they did themselves (M04). */
+export async function tellAll(event: RoomEvent, room: SharedRoom, reading: Reading, except?: RemoteId): Promise<void> {
+  for (const [ghost, membership] of room.ours) {
+    if (membership !== "join" || ghost === reading.bot || ghost === except) continue;
+    if (ghost === event.sender && event.state_key === undefined) continue;
+    const account = await accountOf(ghost, reading);
+    if (account !== undefined) reading.change.tell(account, newsFor(ghost, event, room, reading.now));
+  }
+}
+
+/** What an event says to one of ours. */
+export function newsFor(ghost: RemoteId, event: RoomEvent, room: SharedRoom, arrivedAt: number): readonly Incoming[] {
+  const peer = peerIn(room);
+  const { state } = room;
+  if (event.type === "m.room.power_levels")
+    return peer.kind === "room" ? ranksChanged(event, stateFor(room, ghost), peer, ghost) : [];
+  const news = eventToIncoming(event, {
+    self: ghost,
+    peer,
+    direct: peer.kind === "contact",
+    name: state.members.get(event.sender)?.name,
+    arrivedAt,
+    powerLevels: state.power,
+    create: state.create,
+  });
+  return news.map((one) => withPlace(one, event, room));
+}
+
+const unreadable: Readonly<Record<string, string>> = {
+  "m.room.encrypted": "[This message is encrypted and cannot be read here. The other side was told.]",
+  "m.room.encryption":
+    "Messages here are encrypted from now on: they can neither be read nor written through this gateway.",
+};
+
+/** Several chats with one person look like one: what answers a message must find the room of it again. */
+function withPlace(news: Incoming, event: RoomEvent, room: SharedRoom): Incoming {
+  if (news.type !== "message") return news;
+  const text = unreadable[event.type] ?? news.text;
+  if (news.peer.kind === "room") return { ...news, text };
+  const context = isObject(news.context) ? news.context : {};
+  return { ...news, text, context: { ...context, room: room.state.id } };
+}
+
+export async function accountOf(ghost: RemoteId, { host }: Pick<Reading, "host">): Promise<number | undefined> {
+  return (await host.findAccount(ghost))?.id;
+}

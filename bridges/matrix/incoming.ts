@@ -32,15 +32,15 @@ export interface Reading extends SyncContext {
   readonly draft: Draft;
   /** The token the answer was asked with; undefined: the first sync, which tells no news. */
   readonly since: string | undefined;
+  /** Where gaps end; undefined: at the last event known, because the server does not know the token any more. */
+  readonly gapEnd: string | undefined;
   /** Resolves when there is room for more. */
   readonly emit: (events: readonly Incoming[]) => Promise<void>;
   /** Chats of two that `m.direct` does not have yet: room and person. */
   readonly newDirect: Map<string, string>;
 }
 
-export interface Reader extends SyncContext {
-  readonly emit: Reading["emit"];
-}
+export type Reader = SyncContext & Pick<Reading, "emit" | "gapEnd">;
 
 /** Reads one answer. @throws what filling a gap, decrypting or emitting throws: then the answer is to be asked for again */
 export async function readSync(answer: JsonObject, since: string | undefined, reader: Reader): Promise<Reading> {

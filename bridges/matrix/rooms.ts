@@ -14,13 +14,16 @@ export type DirectRooms = ReadonlyMap<string, readonly string[]>;
 
 export class Rooms {
   readonly self: string;
+  readonly #records: Records;
   readonly #rooms: Map<string, Room>;
   #direct: DirectRooms;
+  #last: Promise<unknown> = Promise.resolve();
   /** The other way round. */
   #partners: ReadonlyMap<string, string>;
 
-  private constructor(self: string, rooms: Map<string, Room>, direct: DirectRooms) {
+  private constructor(self: string, records: Records, rooms: Map<string, Room>, direct: DirectRooms) {
     this.self = self;
+    this.#records = records;
     this.#rooms = rooms;
     this.#direct = direct;
     this.#partners = partnersOf(direct);
@@ -34,7 +37,7 @@ export class Rooms {
       if (room !== undefined) rooms.set(id, room);
     }
     const bytes = (await records.load(directKey)).get(directKey);
-    return new Rooms(self, rooms, bytes ? parseDirect(parseBytes(bytes)) : new Map());
+    return new Rooms(self, records, rooms, bytes ? parseDirect(parseBytes(bytes)) : new Map());
   }
 
   get(id: string): Room | undefined {
@@ -61,6 +64,26 @@ export class Rooms {
       if (direct === undefined) return;
       this.#direct = direct;
       this.#partners = partnersOf(direct);
+    });
+  }
+
+  /** One change after the other: two drafts at a time would undo each other. */
+  exclusive<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(change);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  /** A chat that was just opened, before the sync tells of it. */
+  addDirect(roomId: string, userId: string): Promise<void> {
+    return this.exclusive(async () => {
+      const draft = this.draft();
+      const room = draft.room(roomId);
+      // An accepted invitation stays one until the sync tells what was said since.
+      if (room.self !== "invite") room.self = "join";
+      addDirect(draft, roomId, userId);
+      await this.#records.save(draft.records());
+      draft.commit();
     });
   }
 
@@ -151,6 +174,14 @@ function isPair(room: Room): boolean {
 
 function rank(room: Room): number {
   return room.self === "join" ? 1 : 0;
+}
+
+/** @returns whether it was new */
+export function addDirect(draft: Draft, roomId: string, userId: string): boolean {
+  const known = draft.direct.get(userId) ?? [];
+  if (known.includes(roomId)) return false;
+  draft.direct = new Map([...draft.direct, [userId, [...known, roomId]]]);
+  return true;
 }
 
 /** The content of `m.direct`, or of its record. */

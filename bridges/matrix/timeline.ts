@@ -7,6 +7,7 @@ import { field, isObject, listAt, objectAt, textAt } from "./json.ts";
 import { introduce, ranksChanged } from "./members.ts";
 import { eventToIncoming } from "./event-to-message.ts";
 import { applyState, applySummary, type Membership, type Room } from "./room-state.ts";
+import { addDirect } from "./rooms.ts";
 import { parseEvents, type RoomEvent, transactionOf } from "./wire.ts";
 
 /** Events of the first sync that are remembered as history. */
@@ -62,8 +63,7 @@ function ownDirectInvite(events: readonly RoomEvent[], self: string): string | u
 
 /** A chat of two that somebody made with us, or we with somebody, belongs into `m.direct`. */
 function noteDirect(room: Room, partner: string | undefined, { draft, newDirect }: Reading): void {
-  if (partner === undefined || draft.direct.get(partner)?.includes(room.id)) return;
-  draft.direct = new Map([...draft.direct, [partner, [...(draft.direct.get(partner) ?? []), room.id]]]);
+  if (partner === undefined || !addDirect(draft, room.id, partner)) return;
   newDirect.set(room.id, partner);
 }
 
@@ -75,7 +75,7 @@ async function newsOf(
   data: unknown,
   reading: Reading,
 ): Promise<readonly RoomEvent[]> {
-  const { self, since } = reading;
+  const { self, since, gapEnd } = reading;
   const isNew = before !== "join";
   // A chat of two begins with the invitation: what was said since was meant for the user.
   const start = reading.draft.peerOf(room).kind === "contact" ? ["invite", "join"] : ["join"];
@@ -91,13 +91,16 @@ async function newsOf(
   let events = timeline;
   const begun = isNew && timeline.some((event) => isFirst(event, isStart, start));
   if (limited && from !== undefined && !begun) {
-    const gap = { roomId: room.id, from, to: isNew ? undefined : since, isKnown };
+    const gap = { roomId: room.id, from, to: isNew ? undefined : gapEnd, isKnown };
     const filled = await fill(gap, reading);
     events = [...filled.events, ...timeline];
     if (!filled.complete) await reading.emit([gapNotice(room, timeline, reading)]);
   }
-  if (!isNew) return events;
+  // Known up to its last event: a server that repeats itself tells nothing new.
+  if (!isNew) return events.slice(events.findIndex((event) => event.event_id === room.lastEvent) + 1);
   const first = events.findIndex((event) => isFirst(event, isStart, start));
+  // What came before is no news, but it made the room what it is.
+  for (const event of events.slice(0, first + 1)) applyState(room, event, self);
   const own = events.find(isStart);
   const peer = reading.draft.peerOf(room);
   const id = own?.event_id ?? `joined ${room.id} ${since}`;

@@ -1,0 +1,118 @@
+// Chats of two: found, accepted or made, and kept in the account data `m.direct`, where other clients look for them.
+import { BridgeError, type Logger } from "#bridge";
+import type { Api } from "./api.ts";
+import { MatrixError, matrixError } from "./errors.ts";
+import { type JsonObject, textAt } from "./json.ts";
+import { isUserId } from "./ids.ts";
+import { directToJson, parseDirect, type Rooms } from "./rooms.ts";
+
+export interface DirectChatsDeps {
+  readonly rooms: Rooms;
+  readonly api: Api;
+  readonly log: Logger;
+  /** New chats are encrypted. */
+  readonly encrypt: boolean;
+}
+
+/** A request that made a room may have reached the server: so long its echo is waited for before the next try (ms). */
+const afterLostAnswer = 5000;
+
+export class DirectChats {
+  readonly #deps: DirectChatsDeps;
+  readonly #opening = new Map<string, Promise<string>>();
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(deps: DirectChatsDeps) {
+    this.#deps = deps;
+  }
+
+  /** The room of the chat with a person; an invitation of theirs is accepted, or a room made. @throws BridgeError */
+  async open(userId: string): Promise<string> {
+    const { rooms, api } = this.#deps;
+    const chat = rooms.chatWith(userId);
+    if (chat?.self === "join") return chat.id;
+    const under = this.#opening.get(userId);
+    if (under !== undefined) return under;
+    const opening = (chat === undefined ? this.#create(userId) : join(chat.id, api)).then(async (roomId) => {
+      await this.#learn(roomId, userId);
+      return roomId;
+    });
+    this.#opening.set(userId, opening);
+    try {
+      return await opening;
+    } finally {
+      this.#opening.delete(userId);
+    }
+  }
+
+  /** Puts chats into `m.direct`, person by room, in the background. */
+  remember(chats: ReadonlyMap<string, string>): void {
+    this.#writing = this.#writing.then(async () => {
+      try {
+        for (const [roomId, userId] of chats) await this.#write(roomId, userId);
+      } catch (error) {
+        // Other clients then show the chat as a room; the registry here has it.
+        this.#deps.log.warn({ err: error }, "m.direct could not be written");
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #create(userId: string): Promise<string> {
+    if (!isUserId(userId))
+      throw new BridgeError("reject", `${userId} is not a Matrix user.`, { condition: "item-not-found" });
+    const encryption = { type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } };
+    try {
+      const answer = await this.#deps.api.request("POST", ["v3", "createRoom"], {
+        body: {
+          preset: "trusted_private_chat",
+          is_direct: true,
+          invite: [userId],
+          ...(this.#deps.encrypt ? { initial_state: [encryption] } : {}),
+        },
+      });
+      const roomId = textAt(answer, "room_id");
+      if (roomId !== undefined) return roomId;
+    } catch (cause) {
+      const error = matrixError(cause);
+      if (error.kind !== "retry" || !error.uncertain) throw error;
+      const retryAfter = Math.max(error.retryAfter ?? 0, afterLostAnswer);
+      throw new BridgeError("retry", error.message, { retryAfter, cause });
+    }
+    throw new BridgeError("retry", "The Matrix server made a room without an id.", { retryAfter: afterLostAnswer });
+  }
+
+  /** The message that opened the chat does not wait for other clients' lists. */
+  async #learn(roomId: string, userId: string): Promise<void> {
+    await this.#deps.rooms.addDirect(roomId, userId);
+    this.remember(new Map([[roomId, userId]]));
+  }
+
+  /** Reads the list anew: another client may have written since the last sync. */
+  async #write(roomId: string, userId: string): Promise<void> {
+    const { api, rooms } = this.#deps;
+    const path = ["v3", "user", rooms.self, "account_data", "m.direct"];
+    const direct = new Map(parseDirect(await api.request("GET", path).catch(emptyIfAbsent)));
+    const known = direct.get(userId) ?? [];
+    if (known.includes(roomId)) return;
+    direct.set(userId, [...known, roomId]);
+    await api.request("PUT", path, { body: directToJson(direct) });
+  }
+}
+
+async function join(roomId: string, api: Api): Promise<string> {
+  try {
+    await api.request("POST", ["v3", "rooms", roomId, "join"], { body: {} });
+    return roomId;
+  } catch (cause) {
+    throw matrixError(cause);
+  }
+}
+
+function emptyIfAbsent(error: unknown): JsonObject {
+  if (error instanceof MatrixError && error.status === 404) return {};
+  throw error;
+}

@@ -1,0 +1,226 @@
+// Files: read from the homeserver's media repository (authenticated media) and put into it, encrypted ones on the way
+// (Client-Server API, "Content repository", "Sending encrypted attachments").
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
+import { Readable, Transform } from "node:stream";
+import type { ReadableStream as NodeStream } from "node:stream/web";
+import {
+  BridgeError,
+  type FileContent,
+  type FileRange,
+  type GuardedFetch,
+  type Json,
+  type OutgoingFile,
+} from "#bridge";
+import type { Api } from "./api.ts";
+import { matrixError, MatrixError } from "./errors.ts";
+import { type MediaSource, readMediaSource } from "./events/media.ts";
+import { parseMxc } from "./ids.ts";
+import { numberAt, textAt } from "./json.ts";
+import type { Upload } from "./message-to-event.ts";
+
+export interface MediaDeps {
+  readonly api: Api;
+  /** For the link that an XMPP client gave. */
+  readonly fetch: GuardedFetch;
+  readonly maxUploadBytes: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Media {
+  open(source: Json, range: FileRange | undefined, signal: AbortSignal): Promise<FileContent>;
+  /** Fetches a file of the user's and uploads it. @throws BridgeError */
+  take(file: OutgoingFile, encrypted: boolean): Promise<Upload>;
+}
+
+type EncryptedSource = Extract<MediaSource, { readonly file: unknown }>["file"];
+
+const headTimeout = 30_000;
+const fetchTimeout = 120_000;
+const mediaType = /^[\w.+-]{1,64}\/[\w.+-]{1,64}$/;
+
+export function createMedia(deps: MediaDeps): Media {
+  let serverLimit: number | undefined;
+
+  async function limit(): Promise<number> {
+    // A server that does not say has a limit all the same: the upload shows it.
+    serverLimit ??=
+      numberAt(await deps.api.request("GET", ["v1", "media", "config"]).catch(() => ({})), "m.upload.size") ??
+      Number.POSITIVE_INFINITY;
+    return Math.min(deps.maxUploadBytes, serverLimit);
+  }
+
+  return {
+    async open(source, range, signal) {
+      const checked = readMediaSource(source);
+      if (checked === undefined)
+        throw new BridgeError("reject", "This file cannot be read.", { condition: "item-not-found" });
+      if ("mxc" in checked) return download(deps.api, checked.mxc, range, signal);
+      // The hash is over the whole file: what is sent in parts could not be checked.
+      const sealed = await download(deps.api, checked.file.url, undefined, signal);
+      return { ...sealed, body: decrypted(sealed.body, checked.file) };
+    },
+    async take(file, encrypted) {
+      const most = await limit();
+      if ((file.size ?? 0) > most) throw tooBig(most);
+      const { bytes, type } = await fetchFile(file, most, deps);
+      const sealed = encrypted ? seal(bytes) : undefined;
+      const mxc = await upload(deps, sealed?.bytes ?? bytes, sealed === undefined ? type : "application/octet-stream");
+      const name = file.name ?? nameOf(file.url);
+      return { mxc, name, type, size: bytes.length, ...(sealed === undefined ? {} : { file: sealed.file }) };
+    },
+  };
+}
+
+async function download(
+  api: Api,
+  mxc: string,
+  range: FileRange | undefined,
+  signal: AbortSignal,
+): Promise<FileContent> {
+  const place = parseMxc(mxc);
+  if (place === undefined)
+    throw new BridgeError("reject", "This file cannot be read.", { condition: "item-not-found" });
+  const headers: Record<string, string> =
+    range === undefined ? {} : { range: `bytes=${range.start}-${range.end ?? ""}` };
+  const init = { method: "GET", headers, signal, timeout: headTimeout, maxBytes: Number.POSITIVE_INFINITY } as const;
+  try {
+    const path = [place.server, place.mediaId];
+    let response = await api.raw(["_matrix", "client", "v1", "media", "download", ...path], init);
+    // COMPAT(homeservers before Matrix 1.11): media without a token.
+    if (response.status === 404) {
+      await response.body?.cancel();
+      response = await api.raw(["_matrix", "media", "v3", "download", ...path], init);
+    }
+    if (!response.ok || response.body === null) {
+      await response.body?.cancel();
+      throw new MatrixError(
+        response.status,
+        { errcode: response.status === 404 ? "M_NOT_FOUND" : "" },
+        response.headers,
+      );
+    }
+    return { ...factsOf(response), body: response.body };
+  } catch (cause) {
+    throw matrixError(cause);
+  }
+}
+
+function factsOf(response: Response): Omit<FileContent, "body"> {
+  const type = response.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const [, start, end, total] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers.get("content-range") ?? "") ?? [];
+  const partial = response.status === 206 && start !== undefined && end !== undefined;
+  const size = Number(partial ? total : (response.headers.get("content-length") ?? Number.NaN));
+  return {
+    type: mediaType.test(type) ? type : "application/octet-stream",
+    // Compressed on its way, it has another length.
+    ...(Number.isSafeInteger(size) && !response.headers.has("content-encoding") ? { size } : {}),
+    ...(partial ? { range: { start: Number(start), end: Number(end) } } : {}),
+  };
+}
+
+/** Bytes go out as they come; when the end shows that they were not the ones, the stream breaks instead of ending. */
+function decrypted(body: ReadableStream<Uint8Array>, file: EncryptedSource): ReadableStream<Uint8Array> {
+  const decipher = createDecipheriv("aes-256-ctr", Buffer.from(file.key, "base64"), Buffer.from(file.iv, "base64"));
+  const hash = createHash("sha256");
+  const check = new Transform({
+    transform(part: Buffer, _encoding, done) {
+      hash.update(part);
+      done(null, decipher.update(part));
+    },
+    flush(done) {
+      const right = hash.digest().equals(Buffer.from(file.sha256, "base64"));
+      done(
+        right ? null : new BridgeError("reject", "The file was changed on its way: it is not the one that was sent."),
+      );
+    },
+  });
+  const source = Readable.fromWeb(body as NodeStream<Uint8Array>);
+  source.on("error", (error) => check.destroy(error));
+  check.on("close", () => source.destroy());
+  return Readable.toWeb(source.pipe(check)) as ReadableStream<Uint8Array>;
+}
+
+async function fetchFile(
+  file: OutgoingFile,
+  most: number,
+  deps: MediaDeps,
+): Promise<{ bytes: Buffer<ArrayBuffer>; type: string }> {
+  try {
+    const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(fetchTimeout)]);
+    const response = await deps.fetch(file.url, { signal, timeout: headTimeout, maxBytes: most });
+    if (!response.ok) {
+      await response.body?.cancel();
+      const kind = response.status >= 500 || response.status === 429 ? "retry" : "reject";
+      throw new BridgeError(kind, `The file cannot be fetched from where it was uploaded (${response.status}).`);
+    }
+    const told = Number(response.headers.get("content-length") ?? 0);
+    if (told > most) {
+      await response.body?.cancel();
+      throw tooBig(most);
+    }
+    const bytes = Buffer.from(await response.arrayBuffer());
+    if (bytes.length > most) throw tooBig(most);
+    const type = file.type ?? response.headers.get("content-type")?.split(";", 1)[0]?.trim() ?? "";
+    return { bytes, type: mediaType.test(type) ? type.toLowerCase() : "application/octet-stream" };
+  } catch (cause) {
+    if (cause instanceof BridgeError) throw cause;
+    throw new BridgeError("retry", "The file cannot be fetched from where it was uploaded.", { cause });
+  }
+}
+
+async function upload({ api, signal }: MediaDeps, body: Buffer<ArrayBuffer>, type: string): Promise<string> {
+  try {
+    const response = await api.raw(["_matrix", "media", "v3", "upload"], {
+      method: "POST",
+      headers: { "content-type": type },
+      body,
+      signal,
+      timeout: fetchTimeout,
+      maxBytes: 65_536,
+    });
+    const answer: unknown = await response.json().catch(() => undefined);
+    if (!response.ok) throw new MatrixError(response.status, answer, response.headers);
+    const mxc = textAt(answer, "content_uri");
+    if (parseMxc(mxc) === undefined) throw new BridgeError("retry", "The Matrix server did not say where the file is.");
+    return mxc ?? "";
+  } catch (cause) {
+    throw matrixError(cause);
+  }
+}
+
+/** AES-CTR whose counter starts at 0: the half of the iv that counts is empty. */
+function seal(bytes: Buffer): { bytes: Buffer<ArrayBuffer>; file: { readonly [key: string]: Json } } {
+  const key = randomBytes(32);
+  const iv = Buffer.concat([randomBytes(8), Buffer.alloc(8)]);
+  const cipher = createCipheriv("aes-256-ctr", key, iv);
+  const sealed = Buffer.concat([cipher.update(bytes), cipher.final()]);
+  const jwk = { kty: "oct", alg: "A256CTR", ext: true, key_ops: ["encrypt", "decrypt"], k: key.toString("base64url") };
+  return {
+    bytes: sealed,
+    file: {
+      v: "v2",
+      key: jwk,
+      iv: unpadded(iv),
+      hashes: { sha256: unpadded(createHash("sha256").update(sealed).digest()) },
+    },
+  };
+}
+
+function unpadded(bytes: Buffer): string {
+  return bytes.toString("base64").replace(/=+$/, "");
+}
+
+function nameOf(url: string): string {
+  try {
+    return decodeURIComponent(new URL(url).pathname.split("/").at(-1) ?? "");
+  } catch {
+    return "";
+  }
+}
+
+function tooBig(most: number): BridgeError {
+  const size = `${Math.floor(most / 1024 / 1024)} MiB`;
+  return new BridgeError("reject", `The file is too big: at most ${size} go to Matrix.`, {
+    condition: "policy-violation",
+  });
+}

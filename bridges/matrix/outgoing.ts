@@ -1,0 +1,146 @@
+// User to network: messages, edits, retractions, reactions, how far was read.
+import {
+  BridgeError,
+  type Json,
+  type MessageRef,
+  type OutgoingMessage,
+  type Peer,
+  type RemoteId,
+  type Sent,
+} from "#bridge";
+import type { Api } from "./api.ts";
+import type { DirectChats } from "./direct-chats.ts";
+import { MatrixError, matrixError } from "./errors.ts";
+import { isEventId, isRoomId, isUserId } from "./ids.ts";
+import { field, listAt, objectAt, textAt } from "./json.ts";
+import type { Media } from "./media.ts";
+import { editContent, fileContent, messageContent, qualified, reactionContent, threadOf } from "./message-to-event.ts";
+import type { RoomSender } from "./room-sender.ts";
+import type { Rooms } from "./rooms.ts";
+import { parseEvents } from "./wire.ts";
+
+export interface OutgoingDeps {
+  readonly api: Api;
+  readonly rooms: Rooms;
+  readonly direct: DirectChats;
+  readonly sender: RoomSender;
+  readonly media: Media;
+  /** A message went into a room. */
+  readonly onSent: (roomId: string) => void;
+}
+
+export interface Outgoing {
+  prepare(message: OutgoingMessage): Promise<Json>;
+  send(message: OutgoingMessage, prepared?: Json): Promise<Sent>;
+  edit(target: MessageRef, message: OutgoingMessage): Promise<Sent>;
+  retract(target: MessageRef, peer: Peer, key: string): Promise<void>;
+  react(target: MessageRef, peer: Peer, emoji: string, key: string): Promise<Sent>;
+  unreact(reaction: RemoteId, peer: Peer, key: string): Promise<void>;
+  markRead(target: MessageRef, peer: Peer): Promise<void>;
+  /** The room of a peer that has one. */
+  roomOf(peer: Peer, target?: MessageRef): string;
+}
+
+export function createOutgoing({ api, rooms, direct, sender, media, onSent }: OutgoingDeps): Outgoing {
+  /** What answers a message belongs into that message's room, also when the chat goes on in another by now. */
+  function placeOf(peer: Peer, target: MessageRef | undefined): string | undefined {
+    const named = textAt(target?.context, "room");
+    if (named !== undefined && isRoomId(named)) return named;
+    if (peer.kind === "room") return isRoomId(peer.id) ? peer.id : undefined;
+    const chat = rooms.chatWith(peer.id);
+    return chat?.self === "join" ? chat.id : undefined;
+  }
+
+  function roomOf(peer: Peer, target?: MessageRef): string {
+    const roomId = placeOf(peer, target);
+    if (roomId !== undefined) return roomId;
+    throw new BridgeError("reject", "There is no such chat on Matrix.", { condition: "item-not-found" });
+  }
+
+  /** As `roomOf`, but a person without a chat gets one. */
+  async function openRoom(peer: Peer, target: MessageRef | undefined): Promise<string> {
+    const roomId = placeOf(peer, target);
+    if (roomId !== undefined) return roomId;
+    if (peer.kind === "room" || !isUserId(peer.id)) return roomOf(peer);
+    return direct.open(peer.id);
+  }
+
+  async function contentOf(message: OutgoingMessage, roomId: string) {
+    const encrypted = await sender.isEncrypted(roomId);
+    if (message.file === undefined) return messageContent(message, { encrypted });
+    // Before the upload: what will be refused is not carried there.
+    await sender.mustBeSendable(roomId);
+    return fileContent(message, await media.take(message.file, encrypted), { encrypted });
+  }
+
+  return {
+    roomOf,
+    // A retry goes where the first attempt went, even if the chat with that person has moved meanwhile.
+    prepare: async ({ peer, replyTo }) => placeOf(peer, replyTo) ?? null,
+    async send(message, prepared) {
+      const frozen = typeof prepared === "string" && isRoomId(prepared) ? prepared : undefined;
+      const roomId = frozen ?? (await openRoom(message.peer, message.replyTo));
+      const content = await contentOf(message, roomId);
+      const event = { roomId, type: "m.room.message", content, transaction: message.key };
+      const id = await sender.send(event, { uncertain: message.uncertain, since: message.sentAt });
+      onSent(roomId);
+      const thread = threadOf(message);
+      return {
+        id,
+        context: {
+          ...(message.peer.kind === "contact" ? { room: roomId } : {}),
+          ...(thread === undefined ? {} : { thread }),
+        },
+        ...(thread === undefined ? {} : { thread }),
+      };
+    },
+    async edit(target, message) {
+      const roomId = roomOf(message.peer, target);
+      const encrypted = await sender.isEncrypted(roomId);
+      const content = editContent(target.id, message, { encrypted });
+      const event = { roomId, type: "m.room.message", content, transaction: message.key };
+      const id = await sender.send(event, { uncertain: message.uncertain, since: message.sentAt });
+      return { id, ...(target.context === undefined ? {} : { context: target.context }) };
+    },
+    async retract(target, peer, key) {
+      await sender.redact(roomOf(peer, target), target.id, key);
+    },
+    async react(target, peer, emoji, key) {
+      const roomId = roomOf(peer, target);
+      try {
+        return {
+          id: await sender.send({
+            roomId,
+            type: "m.reaction",
+            content: reactionContent(target.id, emoji),
+            transaction: key,
+          }),
+        };
+      } catch (error) {
+        const cause = error instanceof BridgeError ? error.cause : error;
+        if (!(cause instanceof MatrixError) || cause.code !== "M_DUPLICATE_ANNOTATION") throw error;
+        // It stands there already, from another client or an attempt that the server forgot.
+        return { id: (await ownReaction(roomId, target.id, emoji)) ?? `${target.id} ${emoji}` };
+      }
+    },
+    async unreact(reaction, peer, key) {
+      if (isEventId(reaction)) await sender.redact(roomOf(peer), reaction, key);
+    },
+    async markRead(target, peer) {
+      const path = ["v3", "rooms", roomOf(peer, target), "read_markers"];
+      try {
+        await api.request("POST", path, { body: { "m.fully_read": target.id, "m.read": target.id } });
+      } catch (cause) {
+        throw matrixError(cause);
+      }
+    },
+  };
+
+  async function ownReaction(roomId: string, eventId: string, emoji: string): Promise<string | undefined> {
+    const path = ["v1", "rooms", roomId, "relations", eventId, "m.annotation", "m.reaction"];
+    const answer = await api.request("GET", path, { query: { limit: "100" } }).catch(() => ({}));
+    const isIt = (content: unknown): boolean => field(objectAt(content, "m.relates_to"), "key") === qualified(emoji);
+    return parseEvents(listAt(answer, "chunk")).find((event) => event.sender === rooms.self && isIt(event.content))
+      ?.event_id;
+  }
+}

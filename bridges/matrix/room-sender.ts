@@ -1,0 +1,156 @@
+// Sending one event into one room: in the clear only where encryption was never seen, under a transaction id, so that a
+// repeat of the request is the same event.
+import { BridgeError } from "#bridge";
+import type { Api } from "./api.ts";
+import { type RoomCrypto, refusePlain } from "./crypto-seam.ts";
+import { MatrixError, matrixError } from "./errors.ts";
+import { type JsonObject, listAt, textAt } from "./json.ts";
+import type { Room } from "./room-state.ts";
+import type { Rooms } from "./rooms.ts";
+import type { SentEvents } from "./sent-events.ts";
+import { parseEvents, transactionOf } from "./wire.ts";
+
+export interface SenderDeps {
+  readonly api: Api;
+  readonly rooms: Rooms;
+  readonly crypto: RoomCrypto | undefined;
+  readonly sent: SentEvents;
+}
+
+export interface OutgoingEvent {
+  readonly roomId: string;
+  readonly type: string;
+  readonly content: JsonObject;
+  readonly transaction: string;
+}
+
+/** When an earlier attempt may have got through. */
+export interface Doubt {
+  readonly uncertain: boolean;
+  /** When the first attempt can have been, in milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/** Synapse remembers transactions for 30 minutes at least. */
+const remembered = 25 * 60_000;
+const searchPage = 100;
+const searchPages = 10;
+
+export class RoomSender {
+  readonly #deps: SenderDeps;
+
+  constructor(deps: SenderDeps) {
+    this.#deps = deps;
+  }
+
+  /** @returns the event's id. @throws BridgeError */
+  async send(event: OutgoingEvent, doubt?: Doubt): Promise<string> {
+    const { sent, api } = this.#deps;
+    if (doubt?.uncertain === true) {
+      const found = sent.find(event.transaction) ?? (await this.#lookUp(event, doubt));
+      if (found !== undefined) return found;
+    }
+    const { type, content } = await this.#protect(event);
+    return put(api, ["v3", "rooms", event.roomId, "send", type, event.transaction], content);
+  }
+
+  /** @returns the redaction's id. @throws BridgeError */
+  async redact(roomId: string, eventId: string, transaction: string): Promise<string> {
+    return put(this.#deps.api, ["v3", "rooms", roomId, "redact", eventId, transaction], {});
+  }
+
+  /**
+   * Whether what goes into the room must be encrypted. Where the sync has not told yet, the server is asked.
+   * @throws BridgeError
+   */
+  async isEncrypted(roomId: string): Promise<boolean> {
+    const room = this.#deps.rooms.get(roomId);
+    if (room?.encrypted) return true;
+    if (room?.lastEvent !== undefined) return false;
+    return (await this.#encryptionOf(roomId)) !== undefined;
+  }
+
+  /** @throws BridgeError when nothing can be sent into the room, before work is put into it */
+  async mustBeSendable(roomId: string): Promise<void> {
+    if (this.#deps.crypto === undefined && (await this.isEncrypted(roomId))) throw refusePlain();
+  }
+
+  /** Reactions are sent in the clear everywhere (Client-Server API, "Event annotations and reactions"), but not by us without keys. */
+  async #protect({ roomId, type, content }: OutgoingEvent): Promise<{ type: string; content: JsonObject }> {
+    const { crypto, rooms } = this.#deps;
+    if (!(await this.isEncrypted(roomId))) return { type, content };
+    if (crypto === undefined) throw refusePlain();
+    if (type === "m.reaction") return { type, content };
+    const room = rooms.get(roomId);
+    const encryption = room?.encryption ?? (await this.#encryptionOf(roomId)) ?? {};
+    const members = await this.#members(roomId, room);
+    const visibility = room?.historyVisibility === undefined ? {} : { historyVisibility: room.historyVisibility };
+    const sealed = await crypto.encrypt({ roomId, type, content, members, encryption, ...visibility });
+    return { type: "m.room.encrypted", content: sealed };
+  }
+
+  async #encryptionOf(roomId: string): Promise<JsonObject | undefined> {
+    try {
+      return await this.#deps.api.request("GET", ["v3", "rooms", roomId, "state", "m.room.encryption"]);
+    } catch (cause) {
+      if (cause instanceof MatrixError && cause.code === "M_NOT_FOUND") return undefined;
+      throw matrixError(cause);
+    }
+  }
+
+  /** All who are to read a message. The sync tells of some members only. */
+  async #members(roomId: string, room: Room | undefined): Promise<readonly string[]> {
+    const known = [...(room?.members ?? [])].filter(
+      ([, { membership }]) => membership === "join" || membership === "invite",
+    );
+    const all = (room?.joinedCount ?? Number.POSITIVE_INFINITY) + (room?.invitedCount ?? 0);
+    if (known.length >= all) return known.map(([user]) => user);
+    try {
+      const answer = await this.#deps.api.request("GET", ["v3", "rooms", roomId, "members"], {
+        query: { not_membership: "leave" },
+      });
+      return parseEvents(listAt(answer, "chunk"))
+        .filter(({ content }) => ["join", "invite"].includes(textAt(content, "membership") ?? ""))
+        .flatMap(({ state_key: user }) => user ?? []);
+    } catch (cause) {
+      throw matrixError(cause);
+    }
+  }
+
+  /** The server may have forgotten the transaction: then its event is in the timeline, or it never was. */
+  async #lookUp({ roomId, transaction }: OutgoingEvent, { since }: Doubt): Promise<string | undefined> {
+    if (Date.now() - since < remembered) return undefined;
+    let from: string | undefined;
+    try {
+      for (let page = 0; page < searchPages; page++) {
+        const answer = await this.#deps.api.request("GET", ["v3", "rooms", roomId, "messages"], {
+          query: { dir: "b", limit: String(searchPage), from },
+        });
+        const events = parseEvents(listAt(answer, "chunk"));
+        const found = events.find((event) => transactionOf(event) === transaction);
+        if (found !== undefined) return found.event_id;
+        from = textAt(answer, "end");
+        const oldest = events.at(-1);
+        if (from === undefined || oldest === undefined || oldest.origin_server_ts < since - remembered)
+          return undefined;
+      }
+    } catch (cause) {
+      throw matrixError(cause);
+    }
+    return undefined;
+  }
+}
+
+async function put(api: Api, path: readonly string[], content: JsonObject): Promise<string> {
+  let answer: JsonObject;
+  try {
+    answer = await api.request("PUT", path, { body: content });
+  } catch (cause) {
+    throw matrixError(cause);
+  }
+  const id = textAt(answer, "event_id");
+  // The same transaction gives the id at the next try.
+  if (id === undefined)
+    throw new BridgeError("retry", "The Matrix server did not say what became of the message.", { uncertain: true });
+  return id;
+}

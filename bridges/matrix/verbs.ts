@@ -1,0 +1,19 @@
+// What this bridge can do.
+
+export const matrixVerbs = [
+  "edit",
+  "retract",
+  "react",
+  "unreact",
+  "markRead",
+  "setTyping",
+  "setPresence",
+  "openFile",
+  "listRooms",
+  "listContacts",
+  "join",
+  "leave",
+  "changeRoom",
+  "search",
+] as const;
+export type MatrixVerb = (typeof matrixVerbs)[number];

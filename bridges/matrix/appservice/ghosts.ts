@@ -1,10 +1,10 @@
 // Users of the homeserver for users of XMPP: made when they are first needed, and not faster than the operator allows.
 import { BridgeError, type Records, type RemoteId } from "#bridge";
-import { MatrixError } from "../errors.ts";
+import { MatrixError, matrixError } from "../errors.ts";
 import { parseBytes, textAt, toBytes } from "../json.ts";
 import { cleanName } from "../text/characters.ts";
 import { localpartOf } from "./ghost-id.ts";
-import { type Homeserver, homeserverError } from "./homeserver.ts";
+import type { Homeserver } from "./homeserver.ts";
 
 export interface Ghost {
   readonly id: RemoteId;
@@ -96,17 +96,18 @@ export class Ghosts {
     const name = wanted ?? known?.name ?? cleanName(user.slice(0, user.indexOf("@")), id);
     if (known?.name === name) return;
     try {
-      if (known === undefined) await this.#register(id);
+      if (known === undefined) await this.register(id);
       const path = ["v3", "profile", id, "displayname"];
       await this.#deps.homeserver.as(id).request("PUT", path, { body: { displayname: name } });
     } catch (error) {
-      throw homeserverError(error);
+      throw matrixError(error);
     }
     await this.#deps.records.save(new Map([[`${prefix}${id}`, toBytes({ user, name })]]));
     this.#known.set(id, { id, user, name });
   }
 
-  async #register(id: RemoteId): Promise<void> {
+  /** Makes the user, of whom nothing is remembered. @throws BridgeError `retry` when there are too many, or what the homeserver says */
+  async register(id: RemoteId): Promise<void> {
     const wait = this.#wait();
     if (wait > 0) {
       const text = "Too many people came to Matrix at once; it will be tried again.";

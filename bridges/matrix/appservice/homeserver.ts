@@ -1,8 +1,8 @@
 // Requests to the operator's homeserver, as the application service or as any of its users (Application Service API,
 // "Identity assertion").
 import { BridgeError, type GuardedFetch, type RemoteId } from "#bridge";
-import { type Api, createApi, type RawRequest } from "../api.ts";
-import { matrixError } from "../errors.ts";
+import { type Api, createApi } from "../api.ts";
+import { MatrixError } from "../errors.ts";
 
 export interface Homeserver {
   /** As the application service's own user. */
@@ -19,26 +19,32 @@ export interface HomeserverDeps {
 
 export function createHomeserver({ baseUrl, asToken, signal }: HomeserverDeps): Homeserver {
   const tokens = { current: async () => asToken, renew: async () => false };
-  const bot = createApi({ baseUrl, fetch: operatorFetch, tokens, signal });
+  const bot = orOperator(createApi({ baseUrl, fetch: operatorFetch, tokens, signal }));
+  return { bot, as: (user) => asUser(bot, user) };
+}
+
+function asUser(bot: Api, user: RemoteId): Api {
   return {
-    bot,
-    as: (user) => ({
-      request: (method, path, request = {}) =>
-        bot.request(method, path, { ...request, query: { ...request.query, user_id: user } }),
-      raw: (path, init: RawRequest) => bot.raw(path, { ...init, query: { ...init.query, user_id: user } }),
-    }),
+    request: (method, path, request = {}) =>
+      bot.request(method, path, { ...request, query: { ...request.query, user_id: user } }),
+    raw: (path, init) => bot.raw(path, { ...init, query: { ...init.query, user_id: user } }),
   };
 }
 
 /** A user cannot sign in again here: a token that is not accepted is the operator's to put right. */
-export function homeserverError(error: unknown): BridgeError {
-  const known = matrixError(error);
-  if (known.kind !== "login-required") return known;
-  return new BridgeError("retry", "The Matrix server does not know this gateway: its registration is missing there.", {
-    condition: "service-unavailable",
-    retryAfter: 60_000,
-    cause: error,
-  });
+function orOperator(api: Api): Api {
+  const translated = (error: unknown): never => {
+    if (!(error instanceof MatrixError) || !["M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"].includes(error.code)) throw error;
+    throw new BridgeError(
+      "retry",
+      "The Matrix server does not know this gateway: the operator has to install its registration there.",
+      { condition: "service-unavailable", retryAfter: 60_000, cause: error },
+    );
+  };
+  return {
+    request: (method, path, request) => api.request(method, path, request).catch(translated),
+    raw: (path, init) => api.raw(path, init).catch(translated),
+  };
 }
 
 const defaultTimeout = 30_000;

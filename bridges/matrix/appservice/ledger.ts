@@ -13,6 +13,8 @@ export interface Change {
   todo(todo: Todo): void;
   /** A record of the caller's own; undefined deletes. */
   record(key: string, value: Uint8Array | undefined): void;
+  /** Called when all of it is on disk, before the next change begins. */
+  after(callback: () => void): void;
 }
 
 export interface LedgerDeps {
@@ -24,6 +26,7 @@ export interface LedgerDeps {
 export class Ledger {
   readonly #deps: LedgerDeps;
   #last: Promise<unknown> = Promise.resolve();
+  #waiting = Promise.withResolvers<void>();
 
   constructor(deps: LedgerDeps) {
     this.#deps = deps;
@@ -36,12 +39,26 @@ export class Ledger {
     return run;
   }
 
+  /** Resolves when the changes that were begun are made or given up. */
+  async idle(): Promise<void> {
+    await this.#last;
+  }
+
+  /** Resolves with the next commit, or after so many milliseconds. */
+  async next(ms: number): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, ms);
+    await Promise.race([this.#waiting.promise, late.promise]);
+    clearTimeout(timer);
+  }
+
   async #run<T>(work: (change: Change) => Promise<T>): Promise<T> {
     const { host, rooms, todos } = this.#deps;
     const draft = rooms.draft();
     const parcels = new Map<number, Incoming[]>();
     const records = new Map<string, Uint8Array | undefined>();
-    const work_ = todos.draft();
+    const tasks = todos.draft();
+    const callbacks: (() => void)[] = [];
     const result = await work({
       rooms: draft,
       tell(account, events) {
@@ -50,14 +67,18 @@ export class Ledger {
         if (list) list.push(...events);
         else parcels.set(account, [...events]);
       },
-      todo: (todo) => work_.add(todo),
+      todo: (todo) => tasks.add(todo),
       record: (key, value) => void records.set(key, value),
+      after: (callback) => void callbacks.push(callback),
     });
-    const changes = new Map([...draft.records(), ...work_.records(), ...records]);
+    const changes = new Map([...draft.records(), ...tasks.records(), ...records]);
     const list = [...parcels].map(([account, events]) => ({ account, events }));
     if (list.length > 0 || changes.size > 0) await host.deliverAll(list, changes);
     draft.commit();
-    work_.commit();
+    tasks.commit();
+    for (const callback of callbacks) callback();
+    this.#waiting.resolve();
+    this.#waiting = Promise.withResolvers<void>();
     return result;
   }
 }

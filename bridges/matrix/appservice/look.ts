@@ -8,7 +8,7 @@ import { applyState, applySummary, parseMembership, stateTypes } from "../room-s
 import { parseEvents, type RoomEvent } from "../wire.ts";
 import type { SharedRoom } from "./shared-rooms.ts";
 
-export interface Seen {
+interface Seen {
   readonly state: readonly RoomEvent[];
   /** Oldest first. */
   readonly timeline: readonly RoomEvent[];
@@ -17,13 +17,33 @@ export interface Seen {
   readonly summary: JsonObject;
 }
 
+/** What a look into a room found. */
+export interface Found {
+  readonly seen: Seen;
+  /** In a chat of two: what was said after the invitation of the one who looks, oldest first. */
+  readonly earlier: readonly RoomEvent[];
+}
+
 /**
- * One answer of the sync, which has it all from the same moment.
- * @param nonce makes this request unlike earlier ones: Synapse answers the same first sync from memory for two minutes
+ * @param nonce makes the request unlike earlier ones: Synapse answers the same first sync from memory for two minutes
+ * @param timeout milliseconds
  * @returns undefined when the user is not in the room
  * @throws as `Api.request`
  */
-export async function lookAt(roomId: string, api: Api, nonce: string, timeout: number): Promise<Seen | undefined> {
+export async function lookInto(
+  { state: { id }, partner }: SharedRoom,
+  who: RemoteId,
+  nonce: string,
+  api: Api,
+  timeout: number,
+): Promise<Found | undefined> {
+  const seen = await lookAt(id, api, nonce, timeout);
+  if (seen === undefined) return undefined;
+  return { seen, earlier: partner === undefined ? [] : await sinceInvitation(id, seen, who, api) };
+}
+
+/** One answer of the sync, which has it all from the same moment. */
+async function lookAt(roomId: string, api: Api, nonce: string, timeout: number): Promise<Seen | undefined> {
   const none = { types: [] };
   const filter = {
     account_data: { types: [], not_types: [nonce] },
@@ -55,20 +75,13 @@ export function fillIn(room: SharedRoom, seen: Seen): void {
   for (const event of seen.timeline) if (event.state_key !== undefined) applyState(room.state, event, "");
   applySummary(room.state, seen.summary);
   room.known = true;
+  const last = seen.timeline.at(-1)?.event_id;
+  if (last !== undefined) room.state.lastEvent = last;
   const people = (room.state.joinedCount ?? 0) + (room.state.invitedCount ?? 0);
   if (people > 2) room.partner = undefined;
 }
 
-/**
- * What was said after this user was invited, oldest first.
- * @throws as `Api.request`
- */
-export async function sinceInvitation(
-  roomId: string,
-  seen: Seen,
-  user: RemoteId,
-  api: Api,
-): Promise<readonly RoomEvent[]> {
+async function sinceInvitation(roomId: string, seen: Seen, user: RemoteId, api: Api): Promise<readonly RoomEvent[]> {
   const isInvitation = ({ type, state_key, content }: RoomEvent): boolean =>
     type === "m.room.member" && state_key === user && parseMembership(content) === "invite";
   const start = seen.timeline.findLastIndex(isInvitation);

@@ -6,7 +6,7 @@ import { applyState, describeRoom, parseMembership, stateTypes } from "../room-s
 import { isUserId } from "../ids.ts";
 import { parseEvents, type RoomEvent } from "../wire.ts";
 import { userOf } from "./ghost-id.ts";
-import { fillIn, lookAt, sinceInvitation } from "./look.ts";
+import { fillIn, type Found, lookInto } from "./look.ts";
 import { accountOf, newsFor, type Reading, tellAll } from "./reading.ts";
 import { peerIn, type SharedRoom, stateFor } from "./shared-rooms.ts";
 
@@ -78,8 +78,8 @@ async function invited(who: RemoteId, event: RoomEvent, roomId: string, reading:
   await tellAll(event, room, reading, who);
 }
 
-/** The account of one of ours, made for a user who may have one. */
-async function enrolled(
+/** The account of one of ours, made for a user who may have one; undefined for what is nobody's id. */
+export async function enrolled(
   ghost: RemoteId,
   reading: Pick<Reading, "host" | "space" | "ghosts">,
 ): Promise<number | undefined> {
@@ -113,37 +113,34 @@ async function lookAround(
   room: SharedRoom,
   reading: Reading,
 ): Promise<void> {
-  const left = reading.deadline - performance.now();
-  const told = left > 0 && (await lookInto(who, event.event_id, account, room, reading, left).catch(() => false));
-  if (!told) reading.change.todo({ do: "look", room: room.state.id, user: who });
+  const timeout = reading.deadline - performance.now();
+  const api = reading.homeserver.as(who);
+  const found =
+    timeout < 100 ? undefined : await lookInto(room, who, event.event_id, api, timeout).catch(() => undefined);
+  if (found === undefined) return reading.change.todo({ do: "look", room: room.state.id, user: who });
+  introduceTo({ ghost: who, account, id: event.event_id }, found, room, reading);
 }
 
-/**
- * Asks what the room is like and tells the account of it.
- * @param timeout milliseconds
- * @returns false when the user is not in it
- * @throws as `Api.request`
- */
-export async function lookInto(
-  who: RemoteId,
-  id: string,
-  account: number,
+/** To whom a room is new; `id` makes the ids of what they are told. */
+export interface Newcomer {
+  readonly ghost: RemoteId;
+  readonly account: number;
+  readonly id: string;
+}
+
+/** Tells them what the room is like, and in a chat of two what was said since the invitation. */
+export function introduceTo(
+  { ghost, account, id }: Newcomer,
+  { seen, earlier }: Found,
   room: SharedRoom,
-  reading: Pick<Reading, "homeserver" | "change" | "now">,
-  timeout: number,
-): Promise<boolean> {
-  const api = reading.homeserver.as(who);
-  const roomId = room.state.id;
-  const seen = await lookAt(roomId, api, id, timeout);
-  if (seen === undefined) return false;
-  const earlier = room.partner === undefined ? [] : await sinceInvitation(roomId, seen, who, api);
+  { change, now }: Pick<Reading, "change" | "now">,
+): void {
   fillIn(room, seen);
-  reading.change.tell(account, welcome(who, id, reading.now, room));
-  for (const one of earlier) {
-    const own = one.state_key !== undefined && stateTypes.includes(one.type);
-    if (!own && one.sender !== who) reading.change.tell(account, newsFor(who, one, room, reading.now));
+  change.tell(account, welcome(ghost, id, now, room));
+  for (const one of room.partner === undefined ? [] : earlier) {
+    const isKnown = one.state_key !== undefined && stateTypes.includes(one.type);
+    if (!isKnown && one.sender !== ghost) change.tell(account, newsFor(ghost, one, room, now));
   }
-  return true;
 }
 
 function welcome(who: RemoteId, id: string, sentAt: number, room: SharedRoom) {

@@ -47,6 +47,10 @@ export const domainOptions = z
     hsToken: token
       .optional()
       .meta({ description: "What the homeserver shows the gateway. Left out: made once and stored.", writeOnly: true }),
+    registration: z.string().min(1).optional().meta({
+      description: "The registration that the homeserver reads, so that it is checked at each start.",
+      format: "path",
+    }),
     ghostsPerHour: z
       .number()
       .int()

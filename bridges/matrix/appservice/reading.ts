@@ -73,7 +73,12 @@ async function readEvent(event: RoomEvent, roomId: string, reading: Reading): Pr
 
 async function readState(event: RoomEvent, room: SharedRoom, reading: Reading): Promise<void> {
   applyState(room.state, event, "");
-  if (event.type === "m.room.encryption") warn(event, room, reading);
+  if (event.type === "m.room.encryption") {
+    // At once: a message that is on its way now must not go out in the clear.
+    const current = reading.rooms.get(room.state.id);
+    if (current !== undefined) current.state.encrypted = true;
+    warn(event, room, reading);
+  }
   await tellAll(event, room, reading);
 }
 

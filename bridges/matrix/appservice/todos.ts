@@ -2,8 +2,8 @@
 // in the commit of the event, done afterwards, and tried again until it is done, so that the homeserver never waits for it.
 import type { Logger, RecordChanges, Records, RemoteId } from "#bridge";
 import { backoff } from "../backoff.ts";
+import { matrixError } from "../errors.ts";
 import { field, parseBytes, textAt, toBytes } from "../json.ts";
-import { homeserverError } from "./homeserver.ts";
 
 export type Todo = { readonly room: string; readonly user: RemoteId } & (
   | { readonly do: "accept" }
@@ -128,7 +128,7 @@ export class Todos {
     try {
       await work(todo);
     } catch (cause) {
-      const error = homeserverError(cause);
+      const error = matrixError(cause);
       entry.attempts += 1;
       if (error.kind === "retry" && entry.attempts < mostAttempts) {
         entry.notBefore = performance.now() + (error.retryAfter ?? backoff(entry.attempts, times));

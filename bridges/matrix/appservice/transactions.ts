@@ -46,23 +46,21 @@ export class Transactions {
     return this.#events.has(eventId);
   }
 
-  /** Writes it down in the change; `commit` when that is on disk. */
-  note(id: string, events: readonly string[], change: Change): { commit(): void } {
+  /** Writes it down in the change. */
+  note(id: string, events: readonly string[], change: Change): void {
     const key = `${prefix}${(this.#next++).toString(36).padStart(9, "0")}`;
     const entry: Kept = { key, id, events };
     const dropped = this.#kept.slice(0, Math.max(0, this.#kept.length + 1 - mostKept));
     change.record(key, toBytes({ id, events }));
     for (const old of dropped) change.record(old.key, undefined);
-    return {
-      commit: () => {
-        for (const old of this.#kept.splice(0, dropped.length)) {
-          this.#ids.delete(old.id);
-          for (const event of old.events) this.#events.delete(event);
-        }
-        this.#kept.push(entry);
-        this.#ids.add(id);
-        for (const event of events) this.#events.add(event);
-      },
-    };
+    change.after(() => {
+      for (const old of this.#kept.splice(0, dropped.length)) {
+        this.#ids.delete(old.id);
+        for (const event of old.events) this.#events.delete(event);
+      }
+      this.#kept.push(entry);
+      this.#ids.add(id);
+      for (const event of events) this.#events.add(event);
+    });
   }
 }

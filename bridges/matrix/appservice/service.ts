@@ -50,14 +50,16 @@ export async function startService(host: ServiceHost<MatrixOptions>, domain: Dom
     chats.set(self, made);
     return made;
   }
-  async function apiOf(id: RemoteId): Promise<Api> {
-    if (id === me) {
-      await registerUser(homeserver, me);
-      return homeserver.bot;
-    }
+  /** @throws when one of ours cannot be made now, or is nobody */
+  async function make(id: RemoteId): Promise<void> {
+    if (id === me) return registerUser(homeserver, me);
     const user = (await host.findAccount(id))?.user ?? userOf(id, domain);
     if (user === undefined) throw new BridgeError("reject", `Nobody is ${id}.`, { condition: "item-not-found" });
-    return apiFor(id, user);
+    await ghosts.ensure(id, user);
+  }
+  async function apiOf(id: RemoteId): Promise<Api> {
+    await make(id);
+    return id === me ? homeserver.bot : homeserver.as(id);
   }
 
   const reader = { space: domain, bot: me, host, ghosts, rooms, homeserver, typing: new Map() };
@@ -86,9 +88,7 @@ export async function startService(host: ServiceHost<MatrixOptions>, domain: Dom
       },
       async hasUser(id) {
         if (id !== me && (await enrolled(id, reader)) === undefined) return false;
-        const api = await apiOf(id);
-        // Any request makes the user.
-        if (id !== me) await api.request("GET", ["v3", "account", "whoami"]);
+        await make(id);
         return true;
       },
       thirdParty: (kind, path, query) => thirdParty(kind, path, query, domain),

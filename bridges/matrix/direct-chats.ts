@@ -33,13 +33,17 @@ export class DirectChats {
     if (chat?.self === "join") return chat.id;
     const under = this.#opening.get(userId);
     if (under !== undefined) return under;
-    const opening = (chat === undefined ? this.#create(userId) : join(chat.id, api)).then(async (roomId) => {
-      await this.#learn(roomId, userId);
+    // No sync answer is read meanwhile: it would take the room for one like others.
+    const opening = rooms.exclusive(async () => {
+      const roomId = await (chat === undefined ? this.#create(userId) : join(chat.id, api));
+      await rooms.addDirect(roomId, userId);
       return roomId;
     });
     this.#opening.set(userId, opening);
     try {
-      return await opening;
+      const roomId = await opening;
+      this.remember(new Map([[roomId, userId]]));
+      return roomId;
     } finally {
       this.#opening.delete(userId);
     }
@@ -63,7 +67,7 @@ export class DirectChats {
 
   async #create(userId: string): Promise<string> {
     if (!isUserId(userId))
-      throw new BridgeError("reject", `${userId} is not a Matrix user.`, { condition: "item-not-found" });
+      throw new BridgeError("reject", "That is not a Matrix user.", { condition: "item-not-found" });
     const encryption = { type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } };
     try {
       const answer = await this.#deps.api.request("POST", ["v3", "createRoom"], {
@@ -83,12 +87,6 @@ export class DirectChats {
       throw new BridgeError("retry", error.message, { retryAfter, cause });
     }
     throw new BridgeError("retry", "The Matrix server made a room without an id.", { retryAfter: afterLostAnswer });
-  }
-
-  /** The message that opened the chat does not wait for other clients' lists. */
-  async #learn(roomId: string, userId: string): Promise<void> {
-    await this.#deps.rooms.addDirect(roomId, userId);
-    this.remember(new Map([[roomId, userId]]));
   }
 
   /** Reads the list anew: another client may have written since the last sync. */

@@ -58,7 +58,7 @@ export async function readSync(answer: JsonObject, since: string | undefined, re
   }
   for (const [roomId, data] of entriesOf(field(rooms, "join"))) {
     if (!isRoomId(roomId)) continue;
-    await readTimeline(roomId, data, reading);
+    if (hasNews(data)) await readTimeline(roomId, data, reading);
     await readEphemeral(roomId, data, reading);
   }
   for (const [roomId, data] of entriesOf(field(rooms, "leave"))) {
@@ -66,6 +66,19 @@ export async function readSync(answer: JsonObject, since: string | undefined, re
   }
   readPresence(answer, reading);
   return reading;
+}
+
+/** Often there is nothing of a room but who types and who has read. */
+function hasNews(data: unknown): boolean {
+  const passing = new Set(["ephemeral", "account_data", "unread_notifications", "unread_thread_notifications"]);
+  return [...entriesOf(data)].some(([key, value]) => !passing.has(key) && !isEmpty(value));
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  // A timeline always has its token.
+  const { prev_batch: _, limited, ...rest } = value as JsonObject;
+  return limited !== true && Object.values(rest).every((part) => Array.isArray(part) && part.length === 0);
 }
 
 function readAccountData(answer: JsonObject, { draft }: Reading): void {

@@ -1,5 +1,5 @@
 // The Matrix bridge: direct chats and rooms of a Matrix account of the user's own.
-import type { Bridge } from "#bridge";
+import { type Bridge, BridgeError } from "#bridge";
 import { contacts, rooms } from "./addressing.ts";
 import { type MatrixCredentials, parseCredentials } from "./credentials.ts";
 import { type MatrixOptions, matrixOptions } from "./options.ts";
@@ -37,7 +37,8 @@ export function createMatrixBridge(deps: MatrixDeps = {}): MatrixBridge {
     async connect(account, host) {
       // What the core stored is what login returned; a credential of an older version asks for a new sign-in.
       const credentials = parseCredentials(account.credentials);
-      if (credentials === undefined) throw new Error("an account of the Matrix bridge without credentials");
+      if (credentials === undefined)
+        throw new BridgeError("login-required", "This Matrix account has to sign in again.");
       const { startAccountSession } = await import("./session.ts");
       return startAccountSession({ credentials, options: account.options, times: deps.times ?? {} }, host);
     },

@@ -37,11 +37,12 @@ export function messageContent(message: OutgoingMessage, options: ContentOptions
 /** Content of an m.room.message with a file; the message's text is its caption (v1.10). Throws as messageContent. */
 export function fileContent(message: OutgoingMessage, upload: Upload, options: ContentOptions = {}): EventContent {
   const name = cleanLabel(upload.name.replace(/^.*[/\\]/s, ""), 200) || "file";
-  const { body, formatted_body } = wordsOfText(message.text);
+  const caption = withSubject(message);
+  const { body, formatted_body } = wordsOfText(caption);
   const content = {
     msgtype: msgtypeOf(upload.type),
     filename: name,
-    body: message.text === "" ? name : body,
+    body: caption === "" ? name : body,
     ...(formatted_body === undefined ? {} : html(formatted_body)),
     ...(upload.file === undefined ? { url: upload.mxc } : { file: { ...upload.file, url: upload.mxc } }),
     info: infoOf(upload),
@@ -99,10 +100,15 @@ interface Words {
 
 /** XEP-0245: `/me ` is an emote, and no part of its text. */
 function words(message: OutgoingMessage): Words {
-  const { subject, text } = message;
-  const isEmote = /^\/me \S/.test(text);
-  const whole = subject === undefined ? text : `Subject: ${subject}\n${text}`;
-  return isEmote ? { msgtype: "m.emote", ...wordsOfText(text.slice(4)) } : { msgtype: "m.text", ...wordsOfText(whole) };
+  const text = withSubject(message);
+  return /^\/me \S/.test(text)
+    ? { msgtype: "m.emote", ...wordsOfText(text.slice(4)) }
+    : { msgtype: "m.text", ...wordsOfText(text) };
+}
+
+/** Matrix messages have no subject: it is not lost. */
+function withSubject({ subject, text }: OutgoingMessage): string {
+  return subject === undefined ? text : `Subject: ${subject}\n${text}`.trimEnd();
 }
 
 function wordsOfText(text: string): Omit<Words, "msgtype"> {
@@ -146,13 +152,17 @@ function msgtypeOf(type: string): string {
   return ["image", "audio", "video"].includes(kind) ? `m.${kind}` : "m.file";
 }
 
+/** Only what the specification has for that kind of file. */
 function infoOf({ type, size, width, height, duration }: Upload): EventContent {
+  const kind = msgtypeOf(type);
+  const isSeen = kind === "m.image" || kind === "m.video";
+  const isPlayed = kind === "m.audio" || kind === "m.video";
   return {
     mimetype: type,
     ...(size === undefined ? {} : { size }),
-    ...(width === undefined ? {} : { w: width }),
-    ...(height === undefined ? {} : { h: height }),
-    ...(duration === undefined ? {} : { duration }),
+    ...(width === undefined || !isSeen ? {} : { w: width }),
+    ...(height === undefined || !isSeen ? {} : { h: height }),
+    ...(duration === undefined || !isPlayed ? {} : { duration }),
   };
 }
 

@@ -40,6 +40,8 @@ export interface Room {
   invitedBy?: string;
   /** An invitation to a chat of two. */
   directInvite: boolean;
+  /** The last one who left: a chat of two is over when its other person did. */
+  lastLeft?: string;
   /** The newest event of the timeline. */
   lastEvent?: string;
   /** When something was last said here, in milliseconds since the epoch. */
@@ -142,7 +144,11 @@ function applyMember(room: Room, event: Pick<RoomEvent, "state_key" | "sender" |
   }
   const name = textAt(event.content, "displayname")?.slice(0, 255);
   room.members.delete(who);
-  if (membership === "leave" || membership === "ban") return;
+  if (membership === "leave" || membership === "ban") {
+    room.lastLeft = who;
+    return;
+  }
+  if (room.lastLeft === who) delete room.lastLeft;
   room.members.set(who, { membership, ...(name === undefined ? {} : { name }) });
   for (const oldest of room.members.keys()) {
     if (room.members.size <= mostMembers) break;

@@ -74,17 +74,15 @@ export class Rooms {
     return result;
   }
 
-  /** A chat that was just opened, before the sync tells of it. */
-  addDirect(roomId: string, userId: string): Promise<void> {
-    return this.exclusive(async () => {
-      const draft = this.draft();
-      const room = draft.room(roomId);
-      // An accepted invitation stays one until the sync tells what was said since.
-      if (room.self !== "invite") room.self = "join";
-      addDirect(draft, roomId, userId);
-      await this.#records.save(draft.records());
-      draft.commit();
-    });
+  /** A chat that was just opened, before the sync tells of it. To be called within `exclusive`. */
+  async addDirect(roomId: string, userId: string): Promise<void> {
+    const draft = this.draft();
+    const room = draft.room(roomId);
+    // An accepted invitation stays one until the sync tells what was said since.
+    if (room.self !== "invite") room.self = "join";
+    addDirect(draft, roomId, userId);
+    await this.#records.save(draft.records());
+    draft.commit();
   }
 
   partnerOf(roomId: string): string | undefined {
@@ -102,7 +100,7 @@ export class Rooms {
       if (room.self === "invite" && room.directInvite && room.invitedBy === userId) candidates.push(room);
     }
     return candidates
-      .filter((room) => (room.self === "join" || room.self === "invite") && isPair(room))
+      .filter((room) => (room.self === "join" || room.self === "invite") && isPair(room) && room.lastLeft !== userId)
       .toSorted((a, b) => rank(b) - rank(a) || b.activeAt - a.activeAt)[0];
   }
 }

@@ -26,6 +26,7 @@ export interface SyncDeps {
 }
 
 const timelineLimit = 50;
+const historyLimit = 10;
 /** After failures that come again and again: perhaps the answer is too big, or cut on its long way. */
 const cautiousLimit = 5;
 const cautiousAfter = 3;
@@ -35,6 +36,8 @@ const slack = 30_000;
 const maxBytes = 64 * 1024 * 1024;
 /** So many events are handed over at once; an answer after a long absence may hold thousands. */
 const chunk = 200;
+/** A quiet account's token is written this often (ms): servers take long to answer to a very old one. */
+const longestUnsaved = 15 * 60_000;
 /** The server may repeat the first answer for some minutes: until then its events are remembered (ms). */
 const historyKept = 10 * 60_000;
 
@@ -47,6 +50,7 @@ export class SyncLoop {
   #resync = false;
   #running: Promise<void> | undefined;
   #historyEnds = Number.POSITIVE_INFINITY;
+  #savedAt = 0;
   #waiting: (() => void)[] = [];
 
   constructor(deps: SyncDeps) {
@@ -114,7 +118,8 @@ export class SyncLoop {
     const since = this.#resync ? undefined : this.#since;
     const answer = await reader.api.request("GET", ["v3", "sync"], {
       query: {
-        filter: filterFor(limit),
+        // Of the past only a little is wanted: enough to know it again.
+        filter: filterFor(since === undefined && !this.#resync ? historyLimit : limit),
         since,
         timeout: String(since === undefined ? 0 : timeout),
         set_presence: presence(),
@@ -147,10 +152,11 @@ export class SyncLoop {
     const reading: Reading = await readSync(answer, this.#since, { ...reader, emit, gapEnd });
     this.#signal.throwIfAborted();
     const records = reading.draft.records();
-    const changed = waiting.length > 0 || records.size > 0;
-    // A token alone is worth a write too, but not each half minute of a quiet night: an older one tells the same.
-    if (changed || this.#since === undefined || this.#resync || !isQuiet(answer)) {
+    // A token alone is not worth a write each time somebody types: an older one tells the same again.
+    const changed = waiting.length > 0 || records.size > 0 || this.#since === undefined || this.#resync;
+    if (changed || Date.now() - this.#savedAt > longestUnsaved) {
       await this.#deliver(waiting, { since: next }, records);
+      this.#savedAt = Date.now();
     }
     reading.draft.commit();
     if (this.#since === undefined) this.#historyEnds = Date.now() + historyKept;
@@ -172,13 +178,6 @@ export class SyncLoop {
       throw new BridgeError("retry", "The gateway cannot store what came at the moment.", { cause });
     }
   }
-}
-
-/** Nothing but passing news: presence, typing. */
-function isQuiet(answer: JsonObject): boolean {
-  return Object.keys(answer).every(
-    (key) => key === "next_batch" || key === "presence" || key.startsWith("device_") || key.startsWith("org.matrix."),
-  );
 }
 
 function filterFor(limit: number): string {

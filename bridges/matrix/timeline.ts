@@ -25,8 +25,9 @@ export async function readTimeline(roomId: string, data: unknown, reading: Readi
   const after = field(data, "state_after") ?? field(data, "org.matrix.msc4222.state_after");
   if (!isObject(after)) applyAll(room, listAt(objectAt(data, "state"), "events"), self);
   applySummary(room, objectAt(data, "summary"));
-  if (before?.self !== "join")
-    noteDirect(room, invited ?? ownDirectInvite([...timeline, ...stateOf(data)], self), reading);
+  // Rooms come in pieces while they are being made: the invitation may be in a later answer than the room.
+  const events = before?.self === "join" ? timeline : [...timeline, ...stateOf(data)];
+  if (since !== undefined) noteDirect(room, invited ?? ownDirectInvite(events, self), reading);
   if (since === undefined) {
     for (const event of timeline) {
       applyState(room, event, self);

@@ -12,8 +12,9 @@ export interface TokensDeps {
   readonly signal: AbortSignal;
 }
 
-/** Renewed this long before its end (ms). */
+/** Renewed this long before its end (ms), but not again and again where tokens live shorter than that. */
 const margin = 60_000;
+const notBefore = 120_000;
 
 /** The tokens of the last refresh, or those of the login. */
 export async function openTokens(deps: TokensDeps): Promise<TokenSource> {
@@ -23,6 +24,7 @@ export async function openTokens(deps: TokensDeps): Promise<TokenSource> {
   /** A pair that the server gave and the disk does not have yet: kept, or the account would be lost. */
   let unsaved: Tokens | undefined;
   let renewing: Promise<boolean> | undefined;
+  let renewedAt = 0;
 
   async function replace(): Promise<boolean> {
     const { refreshToken } = tokens;
@@ -32,6 +34,7 @@ export async function openTokens(deps: TokensDeps): Promise<TokenSource> {
     await deps.records.save(new Map([[tokensKey, toBytes(tokensRecord(unsaved, credentials))]]));
     tokens = unsaved;
     unsaved = undefined;
+    renewedAt = Date.now();
     return true;
   }
   function renewOnce(): Promise<boolean> {
@@ -44,7 +47,9 @@ export async function openTokens(deps: TokensDeps): Promise<TokenSource> {
   return {
     async current() {
       const { expiresAt, refreshToken } = tokens;
-      const ending = expiresAt !== undefined && refreshToken !== undefined && expiresAt - Date.now() < margin;
+      const now = Date.now();
+      const ends = expiresAt !== undefined && refreshToken !== undefined && expiresAt - now < margin;
+      const ending = ends && now - renewedAt > notBefore;
       // With no new token at hand the old one may still do: the server decides.
       if (renewing !== undefined || ending) await renewOnce();
       return tokens.accessToken;

@@ -46,7 +46,9 @@ const addressLike = /[^\s<>()[\],;"@＠﹫]{0,100}[@＠﹫][^\s<>()[\],;"]*[.:�
 /** A display name that cannot pass for somebody's id (security.md X22, E02); the localpart when nothing is left. */
 export function cleanName(name: string, userId: string): string {
   const label = cleanLabel(
-    cleanLabel(name).replace(addressLike, (found) => (found === userId ? found : " ")),
+    cleanLabel(name)
+      .replace(addressLike, (found) => (found === userId ? found : " "))
+      .replace(/\(\s*\)|\[\s*\]/g, " "),
     100,
   );
   if (label !== "") return label;

@@ -81,6 +81,23 @@ test("an invitation to a direct chat is told, and answering accepts it", async (
   expect(host.committed.filter((event) => event.type === "message" && event.text === "yes")).toEqual([]);
 });
 
+test("a chat that the other person left is over: the next message opens a new one", async () => {
+  const { host, session, roomId, end } = await chatting();
+  const left = host.cursor;
+  await bob.leave(roomId);
+  await waitFor(
+    () => JSON.stringify(host.cursor) !== JSON.stringify(left),
+    "the leaving",
+    () => JSON.stringify(host.cursor),
+  );
+  await session.send(outgoing(contact(bob.userId), "hello again"));
+  const next = await bob.nextInvite();
+  expect(next).not.toBe(roomId);
+  await bob.join(next);
+  await bob.next(saying("hello again"));
+  await end();
+});
+
 test("what the user writes in another client comes as their own, what was sent here does not come back", async () => {
   const { host, session, message, end } = await chatting();
   const other = await MatrixPerson.connect({ baseUrl: synapse.baseUrl, user: `alice${users}`, password: "secret" });

@@ -1,0 +1,89 @@
+// The published schemas of the events that the bridge sends (client-server specification v1.17: m.room.message and its
+// msgtypes, m.reaction, relations), written out. Strict: a field that is not of the specification is a mistake.
+import { z } from "zod";
+
+const eventId = z.string().regex(/^\$[\x21-\x7e]+$/);
+const mxc = z.string().regex(/^mxc:\/\/[a-z0-9.:-]+\/[A-Za-z0-9_-]+$/);
+const reply = z.strictObject({ event_id: eventId });
+
+const mentions = z.strictObject({
+  user_ids: z
+    .array(z.string().regex(/^@[^:]+:.+$/))
+    .min(1)
+    .optional(),
+  room: z.literal(true).optional(),
+});
+
+const relatesTo = z.union([
+  z.strictObject({ "m.in_reply_to": reply }),
+  z.strictObject({
+    rel_type: z.literal("m.thread"),
+    event_id: eventId,
+    is_falling_back: z.boolean(),
+    "m.in_reply_to": reply,
+  }),
+]);
+
+const html = {
+  format: z.literal("org.matrix.custom.html").optional(),
+  formatted_body: z.string().min(1).optional(),
+};
+
+const common = { body: z.string().min(1), "m.mentions": mentions, "m.relates_to": relatesTo.optional(), ...html };
+
+const encryptedFile = z.strictObject({
+  url: mxc,
+  v: z.literal("v2"),
+  key: z.strictObject({
+    kty: z.literal("oct"),
+    alg: z.literal("A256CTR"),
+    ext: z.literal(true),
+    k: z.string().length(43),
+    key_ops: z.tuple([z.literal("encrypt"), z.literal("decrypt")]),
+  }),
+  iv: z.string().length(22),
+  hashes: z.strictObject({ sha256: z.string().length(43) }),
+});
+
+const size = z.int().nonnegative();
+const fileInfo = { mimetype: z.string(), size: size.optional() };
+const pixels = { w: size.optional(), h: size.optional() };
+const source = { filename: z.string().min(1), url: mxc.optional(), file: encryptedFile.optional() };
+
+const textMessage = { msgtype: z.enum(["m.text", "m.emote"]), ...common };
+
+const unrelated = z.union([
+  z.strictObject(textMessage),
+  z.strictObject({ msgtype: z.literal("m.file"), ...common, ...source, info: z.strictObject(fileInfo) }),
+  z.strictObject({
+    msgtype: z.literal("m.image"),
+    ...common,
+    ...source,
+    info: z.strictObject({ ...fileInfo, ...pixels }),
+  }),
+  z.strictObject({
+    msgtype: z.literal("m.audio"),
+    ...common,
+    ...source,
+    info: z.strictObject({ ...fileInfo, duration: size.optional() }),
+  }),
+  z.strictObject({
+    msgtype: z.literal("m.video"),
+    ...common,
+    ...source,
+    info: z.strictObject({ ...fileInfo, ...pixels, duration: size.optional() }),
+  }),
+]);
+
+export const roomMessage = z.union([
+  unrelated.refine((content) => !("filename" in content) || "url" in content !== "file" in content, "one source"),
+  z.strictObject({
+    ...textMessage,
+    "m.new_content": z.strictObject({ ...textMessage, "m.relates_to": z.never().optional() }),
+    "m.relates_to": z.strictObject({ rel_type: z.literal("m.replace"), event_id: eventId }),
+  }),
+]);
+
+export const reaction = z.strictObject({
+  "m.relates_to": z.strictObject({ rel_type: z.literal("m.annotation"), event_id: eventId, key: z.string().min(1) }),
+});

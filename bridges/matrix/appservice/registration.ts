@@ -75,7 +75,7 @@ function namespaceProblem(entry: unknown, sigil: "@" | "#", { prefix, serverName
   if (field(entry, "exclusive") !== true) return `shares ${regex} with others: it must be exclusive`;
   // Only expressions of this form are sure to match nobody else's ids; it may be narrower, and end without "$".
   const form = new RegExp(
-    `^\\^?${sigil}${escaped(escaped(prefix))}[A-Za-z0-9_.*=+\\\\-]*:${escaped(escaped(serverName))}\\$?$`,
+    `^\\^?${sigil}${escaped(escaped(prefix))}(?![*+])[A-Za-z0-9_.*=+\\\\-]*:${escaped(escaped(serverName))}\\$?$`,
   );
   return form.test(regex) ? undefined : `claims ${regex}, which is more than ids that begin with ${sigil}${prefix}`;
 }

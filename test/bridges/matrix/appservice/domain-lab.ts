@@ -208,7 +208,8 @@ export async function startWeb(): Promise<Web> {
     await getRequestListener(async (request) => {
       const copy = request.method === "PUT" ? request.clone() : undefined;
       const answer = await handler(request);
-      if (copy) web.transactions.push({ id: url.split("/").at(-1) ?? "", body: await copy.text() });
+      // A request that is refused may never be sent to its end.
+      if (copy && answer.ok) web.transactions.push({ id: url.split("/").at(-1) ?? "", body: await copy.text() });
       if (scripted === "lose") incoming.socket.destroy();
       return answer;
     })(incoming, outgoing);

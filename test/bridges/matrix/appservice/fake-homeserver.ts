@@ -7,8 +7,8 @@ export interface FakeHomeserver {
   readonly baseUrl: string;
   /** Each request that came, as "PUT /_matrix/..." without its query. */
   readonly requests: string[];
-  /** With the status of an error, or the answer itself. */
-  script: ((method: string, path: string, url: URL) => number | object | undefined) | undefined;
+  /** Answers with an error: its status, or its code (then with 400); or with an object of its own. */
+  script: ((method: string, path: string) => number | string | object | undefined) | undefined;
   until(matches: (request: string) => boolean): Promise<unknown>;
   stop(): Promise<void>;
 }
@@ -38,18 +38,25 @@ export async function startFakeHomeserver(): Promise<FakeHomeserver> {
     const url = new URL(incoming.url ?? "", fake.baseUrl);
     incoming.resume();
     requests.push(`${method} ${url.pathname}`);
-    const scripted = fake.script?.(method, url.pathname, url) ?? usual(url);
-    const [status, body] = typeof scripted === "number" ? [scripted, { errcode: "M_UNKNOWN" }] : [200, scripted];
+    const scripted = fake.script?.(method, url.pathname) ?? usual(url);
+    const ok = { event_id: `$sent${(events += 1)}`, room_id: "!made:matrix.test" };
+    const [status, body] =
+      typeof scripted === "object"
+        ? [200, { ...ok, ...scripted }]
+        : typeof scripted === "number"
+          ? [scripted, { errcode: "M_UNKNOWN" }]
+          : [400, { errcode: scripted }];
     outgoing.writeHead(status, { "content-type": "application/json" });
-    outgoing.end(JSON.stringify({ event_id: `$sent${(events += 1)}`, room_id: "!made:matrix.test", ...body }));
+    outgoing.end(JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return fake;
 }
 
 /** What a right registration gets, and rooms of which there is nothing to say. */
-function usual(url: URL): number | object {
+function usual(url: URL): number | string | object {
   if (url.pathname.endsWith("/whoami")) return 403;
+  if (url.pathname.endsWith("/m.room.encryption")) return "M_NOT_FOUND";
   if (!url.pathname.endsWith("/sync")) return {};
   const filter = JSON.parse(url.searchParams.get("filter") ?? "{}") as { room?: { rooms?: string[] } };
   const rooms = (filter.room?.rooms ?? []).map((id) => [id, { timeline: { events: [] }, state: { events: [] } }]);

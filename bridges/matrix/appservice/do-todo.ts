@@ -7,8 +7,8 @@ import type { Homeserver } from "./homeserver.ts";
 import type { Ledger } from "./ledger.ts";
 import { lookInto } from "./look.ts";
 import { introduceTo } from "./memberships.ts";
-import { accountOf, type ReadDeps } from "./reading.ts";
 import type { SharedRooms } from "./shared-rooms.ts";
+import { accountOf, type ReadDeps } from "./telling.ts";
 import type { Todo } from "./todos.ts";
 
 export interface TodoDeps {

@@ -1,12 +1,9 @@
 // What the homeserver tells in passing (Application Service API, "Pushing ephemeral data"): typing, receipts, presence.
-import type { Hint, RemoteId } from "#bridge";
+import type { Hint } from "#bridge";
 import { entriesOf, field, listAt, numberAt, objectAt, textAt } from "../json.ts";
 import { isOurs } from "./ghost-id.ts";
-import { accountOf, type Reading } from "./reading.ts";
 import { peerIn, type SharedRoom } from "./shared-rooms.ts";
-
-/** Who types where, as the last list said; ours are left out (M04). */
-export type Typing = Map<string, ReadonlySet<RemoteId>>;
+import { accountOf, type Reading } from "./telling.ts";
 
 /** More typists than this in one room are a crowd; more rooms with typists than this are not watched. */
 const mostTypists = 20;

@@ -27,8 +27,8 @@ export class Ghosts {
   readonly #deps: GhostsDeps;
   readonly #known: Map<RemoteId, Ghost>;
   readonly #working = new Map<RemoteId, Promise<void>>();
-  /** When those of the last hour were made, oldest first (ms, monotonic). */
-  readonly #made: number[] = [];
+  /** Those of the last hour and when they were admitted, oldest first (ms, monotonic). */
+  readonly #admitted = new Map<RemoteId, number>();
 
   private constructor(deps: GhostsDeps, known: Map<RemoteId, Ghost>) {
     this.#deps = deps;
@@ -50,9 +50,12 @@ export class Ghosts {
     return this.#known.get(id);
   }
 
-  /** Whether another one may be made now. */
-  get hasRoom(): boolean {
-    return this.#wait() === 0;
+  /** Whether this one may be made now; if so it is counted. */
+  admit(id: RemoteId): boolean {
+    if (this.#known.has(id) || this.#admitted.has(id)) return true;
+    if (this.#wait() > 0) return false;
+    this.#admitted.set(id, performance.now());
+    return true;
   }
 
   /** Those whose name or address has these letters, at most `limit`. */
@@ -108,21 +111,22 @@ export class Ghosts {
 
   /** Makes the user, of whom nothing is remembered. @throws BridgeError `retry` when there are too many, or what the homeserver says */
   async register(id: RemoteId): Promise<void> {
-    const wait = this.#wait();
-    if (wait > 0) {
+    if (!this.admit(id)) {
       const text = "Too many people came to Matrix at once; it will be tried again.";
-      throw new BridgeError("retry", text, { condition: "resource-constraint", retryAfter: wait });
+      throw new BridgeError("retry", text, { condition: "resource-constraint", retryAfter: this.#wait() });
     }
-    this.#made.push(performance.now());
     await registerUser(this.#deps.homeserver, id);
   }
 
   /** Milliseconds until another one may be made. */
   #wait(): number {
     const now = performance.now();
-    while (this.#made[0] !== undefined && this.#made[0] <= now - hour) this.#made.shift();
-    const oldest = this.#made.length >= this.#deps.perHour ? this.#made[0] : undefined;
-    return oldest === undefined ? 0 : oldest + hour - now;
+    for (const [id, at] of this.#admitted) {
+      if (at > now - hour) break;
+      this.#admitted.delete(id);
+    }
+    const [oldest = now] = this.#admitted.values();
+    return this.#admitted.size < this.#deps.perHour ? 0 : Math.ceil(oldest + hour - now);
   }
 }
 

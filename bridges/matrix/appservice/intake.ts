@@ -2,7 +2,8 @@
 import type { Hint } from "#bridge";
 import type { JsonObject } from "../json.ts";
 import type { Ledger } from "./ledger.ts";
-import { type ReadDeps, readTransaction } from "./reading.ts";
+import { readTransaction } from "./reading.ts";
+import type { ReadDeps } from "./telling.ts";
 import { mostTodos, type Todos } from "./todos.ts";
 import type { Transactions } from "./transactions.ts";
 

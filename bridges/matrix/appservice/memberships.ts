@@ -5,10 +5,12 @@ import { introduce } from "../members.ts";
 import { applyState, describeRoom, parseMembership, stateTypes } from "../room-state.ts";
 import { isUserId } from "../ids.ts";
 import { parseEvents, type RoomEvent } from "../wire.ts";
-import { userOf } from "./ghost-id.ts";
 import { fillIn, type Found, lookInto } from "./look.ts";
-import { accountOf, newsFor, type Reading, tellAll } from "./reading.ts";
+import { accountOf, enrolled, newsFor, type Reading, tellAll } from "./telling.ts";
 import { peerIn, type SharedRoom, stateFor } from "./shared-rooms.ts";
+
+/** With less time than this (ms) a look is not begun. */
+const shortestLook = 100;
 
 /** Strangers make rooms: an invitation to one more is refused. */
 const mostRooms = 50_000;
@@ -78,20 +80,6 @@ async function invited(who: RemoteId, event: RoomEvent, roomId: string, reading:
   await tellAll(event, room, reading, who);
 }
 
-/** The account of one of ours, made for a user who may have one; undefined for what is nobody's id. */
-export async function enrolled(
-  ghost: RemoteId,
-  reading: Pick<Reading, "host" | "space" | "ghosts">,
-): Promise<number | undefined> {
-  const { host, space, ghosts } = reading;
-  const known = await host.findAccount(ghost);
-  if (known !== undefined) return known.id;
-  const user = userOf(ghost, space);
-  if (user === undefined || !ghosts.hasRoom) return undefined;
-  const made = await host.enrol(user);
-  return made?.self === ghost ? made.id : undefined;
-}
-
 async function joined(who: RemoteId, event: RoomEvent, room: SharedRoom, reading: Reading): Promise<void> {
   const before = room.ours.get(who);
   room.ours.set(who, "join");
@@ -113,12 +101,26 @@ async function lookAround(
   room: SharedRoom,
   reading: Reading,
 ): Promise<void> {
-  const timeout = reading.deadline - performance.now();
-  const api = reading.homeserver.as(who);
-  const found =
-    timeout < 100 ? undefined : await lookInto(room, who, event.event_id, api, timeout).catch(() => undefined);
+  const timeout = Math.floor(reading.deadline - performance.now());
+  const found = await lookNow(who, event, room, reading, timeout);
   if (found === undefined) return reading.change.todo({ do: "look", room: room.state.id, user: who });
   introduceTo({ ghost: who, account, id: event.event_id }, found, room, reading);
+}
+
+async function lookNow(
+  who: RemoteId,
+  event: RoomEvent,
+  room: SharedRoom,
+  { homeserver, log }: Reading,
+  timeout: number,
+): Promise<Found | undefined> {
+  if (timeout < shortestLook) return undefined;
+  try {
+    return await lookInto(room, who, event.event_id, homeserver.as(who), timeout);
+  } catch (error) {
+    log.warn({ err: error, room: room.state.id }, "a room is looked into later: what was said before may come late");
+    return undefined;
+  }
 }
 
 /** To whom a room is new; `id` makes the ids of what they are told. */
@@ -179,8 +181,21 @@ export async function readOtherMember(event: RoomEvent, room: SharedRoom, readin
   applyState(room.state, event, "");
   count(room, event);
   if (room.partner === undefined) return tellAll(event, room, reading);
-  if (event.state_key === room.partner) room.partnerThere = isThere;
-  else if (isThere) await becomeRoom(room, event, reading);
+  if (event.state_key !== room.partner) return isThere ? becomeRoom(room, event, reading) : undefined;
+  if (room.partnerThere && !isThere) await tellOfEnd(event, room, reading);
+  room.partnerThere = isThere;
+}
+
+/** The next message makes a new chat; whoever writes it should know that the old one is over. */
+async function tellOfEnd(event: RoomEvent, room: SharedRoom, reading: Reading): Promise<void> {
+  const before = parseMembership(objectAt(event.unsigned, "prev_content"));
+  const { event_id: id, sender: from, origin_server_ts: sentAt } = event;
+  const text = before === "invite" ? "/me did not accept the chat." : "/me left the chat.";
+  for (const [ghost, membership] of room.ours) {
+    const account = membership === "join" && ghost !== reading.bot ? await accountOf(ghost, reading) : undefined;
+    if (account === undefined) continue;
+    reading.change.tell(account, [{ type: "message", id, peer: peerIn(room), from, sentAt, text, automatic: true }]);
+  }
 }
 
 /** A chat of two with a third in it is a room, and stays one. */

@@ -1,38 +1,13 @@
 // The events of a transaction as news for the users of ours that they concern (Application Service API, "Pushing events").
-import type { Hint, Incoming, RemoteId, ServiceHost } from "#bridge";
-import { eventToIncoming } from "../event-to-message.ts";
 import { isRoomId } from "../ids.ts";
-import { field, isObject, type JsonObject, listAt, textAt } from "../json.ts";
-import { ranksChanged } from "../members.ts";
+import { field, type JsonObject, listAt, textAt } from "../json.ts";
 import { applyState } from "../room-state.ts";
 import { parseEvent, type RoomEvent } from "../wire.ts";
-import { type GhostSpace, isOurs } from "./ghost-id.ts";
-import type { Ghosts } from "./ghosts.ts";
-import type { Homeserver } from "./homeserver.ts";
-import type { Change } from "./ledger.ts";
-import { readOurMember, readOtherMember, startedByUs, becomeRoom } from "./memberships.ts";
-import { peerIn, type SharedRoom, type SharedRooms, stateFor } from "./shared-rooms.ts";
-import { readEphemeral, type Typing } from "./ephemeral.ts";
-
-export interface ReadDeps {
-  readonly space: GhostSpace;
-  readonly bot: RemoteId;
-  readonly host: Pick<ServiceHost<unknown>, "findAccount" | "enrol">;
-  readonly ghosts: Ghosts;
-  readonly rooms: SharedRooms;
-  readonly homeserver: Homeserver;
-  readonly typing: Typing;
-}
-
-/** A transaction on its way. */
-export interface Reading extends ReadDeps {
-  readonly change: Change;
-  /** Fleeting news, for after the commit. */
-  readonly hints: { readonly account: number; readonly hint: Hint }[];
-  /** Until then (ms, monotonic) the homeserver may be asked something on the way. */
-  readonly deadline: number;
-  readonly now: number;
-}
+import { readEphemeral } from "./ephemeral.ts";
+import { isOurs } from "./ghost-id.ts";
+import { becomeRoom, readOtherMember, readOurMember, startedByUs } from "./memberships.ts";
+import type { SharedRoom } from "./shared-rooms.ts";
+import { type Reading, tellAll } from "./telling.ts";
 
 /**
  * Reads what is new in a transaction.
@@ -118,50 +93,3 @@ function warn(event: RoomEvent, room: SharedRoom, { change }: Reading): void {
 
 const cannotRead =
   "This chat is encrypted. Whoever is here through the XMPP gateway can neither read it nor write into it: please start a chat without encryption.";
-
-/** Everybody of ours who is in the room, but not about what they did themselves (M04). */
-export async function tellAll(event: RoomEvent, room: SharedRoom, reading: Reading, except?: RemoteId): Promise<void> {
-  for (const [ghost, membership] of room.ours) {
-    if (membership !== "join" || ghost === reading.bot || ghost === except) continue;
-    if (ghost === event.sender && event.state_key === undefined) continue;
-    const account = await accountOf(ghost, reading);
-    if (account !== undefined) reading.change.tell(account, newsFor(ghost, event, room, reading.now));
-  }
-}
-
-/** What an event says to one of ours. */
-export function newsFor(ghost: RemoteId, event: RoomEvent, room: SharedRoom, arrivedAt: number): readonly Incoming[] {
-  const peer = peerIn(room);
-  const { state } = room;
-  if (event.type === "m.room.power_levels")
-    return peer.kind === "room" ? ranksChanged(event, stateFor(room, ghost), peer, ghost) : [];
-  const news = eventToIncoming(event, {
-    self: ghost,
-    peer,
-    direct: peer.kind === "contact",
-    name: state.members.get(event.sender)?.name,
-    arrivedAt,
-    powerLevels: state.power,
-    create: state.create,
-  });
-  return news.map((one) => withPlace(one, event, room));
-}
-
-const unreadable: Readonly<Record<string, string>> = {
-  "m.room.encrypted": "[This message is encrypted and cannot be read here. The other side was told.]",
-  "m.room.encryption":
-    "Messages here are encrypted from now on: they can neither be read nor written through this gateway.",
-};
-
-/** Several chats with one person look like one: what answers a message must find the room of it again. */
-function withPlace(news: Incoming, event: RoomEvent, room: SharedRoom): Incoming {
-  if (news.type !== "message") return news;
-  const text = unreadable[event.type] ?? news.text;
-  if (news.peer.kind === "room") return { ...news, text };
-  const context = isObject(news.context) ? news.context : {};
-  return { ...news, text, context: { ...context, room: room.state.id } };
-}
-
-export async function accountOf(ghost: RemoteId, { host }: Pick<Reading, "host">): Promise<number | undefined> {
-  return (await host.findAccount(ghost))?.id;
-}

@@ -13,11 +13,11 @@ import { checkHealth } from "./health.ts";
 import { createHomeserver } from "./homeserver.ts";
 import { createIntake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
-import { enrolled } from "./memberships.ts";
 import type { DomainOptions } from "./options.ts";
 import { createReceiver } from "./receiver.ts";
 import { checkRegistrationFile } from "./registration.ts";
 import { SharedRooms } from "./shared-rooms.ts";
+import { enrolled } from "./telling.ts";
 import { thirdParty } from "./third-party.ts";
 import { Todos } from "./todos.ts";
 import { openTokens } from "./tokens.ts";
@@ -62,7 +62,7 @@ export async function startService(host: ServiceHost<MatrixOptions>, domain: Dom
     return id === me ? homeserver.bot : homeserver.as(id);
   }
 
-  const reader = { space: domain, bot: me, host, ghosts, rooms, homeserver, typing: new Map() };
+  const reader = { space: domain, bot: me, host, ghosts, rooms, homeserver, typing: new Map(), log };
   const takeTransaction = createIntake({
     ledger,
     transactions,

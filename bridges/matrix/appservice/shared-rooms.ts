@@ -23,8 +23,8 @@ export interface SharedRoom {
 
 export class SharedRooms {
   readonly #rooms: Map<string, SharedRoom>;
-  /** Chats of two by `pairKey`, oldest first. */
-  readonly #chats = new Map<string, Set<string>>();
+  /** Chats of two by their other person. */
+  readonly #chats = new Map<RemoteId, Set<string>>();
   /** When something was last said in a chat of two (ms since the epoch): worth no write of its own. */
   readonly #activity = new Map<string, number>();
 
@@ -57,19 +57,14 @@ export class SharedRooms {
 
   /** The chat of two where something was said last. Encrypted ones are of no use: nothing goes into them. */
   chatWith(ghost: RemoteId, partner: RemoteId): SharedRoom | undefined {
-    const ids = this.#chats.get(pairKey(ghost, partner)) ?? [];
-    return [...ids]
-      .flatMap((id) => this.#rooms.get(id) ?? [])
-      .filter((room) => room.partnerThere && !room.state.encrypted)
+    return this.#chatsWith(partner)
+      .filter((room) => room.ours.has(ghost) && room.partnerThere && !room.state.encrypted)
       .toSorted((a, b) => this.#activeAt(b) - this.#activeAt(a))[0];
   }
 
   /** Ours that have a chat of two with somebody. */
   oursWith(partner: RemoteId): RemoteId[] {
-    const ours = new Set<RemoteId>();
-    for (const room of this.#rooms.values())
-      if (room.partner === partner) for (const one of room.ours.keys()) ours.add(one);
-    return [...ours];
+    return [...new Set(this.#chatsWith(partner).flatMap((room) => [...room.ours.keys()]))];
   }
 
   noteActivity(id: string, at: number): void {
@@ -82,16 +77,20 @@ export class SharedRooms {
     });
   }
 
+  #chatsWith(partner: RemoteId): SharedRoom[] {
+    return [...(this.#chats.get(partner) ?? [])].flatMap((id) => this.#rooms.get(id) ?? []);
+  }
+
   #activeAt({ state }: SharedRoom): number {
     return this.#activity.get(state.id) ?? 0;
   }
 
   #put(id: string, room: SharedRoom): void {
-    const before = this.#rooms.get(id);
-    for (const key of pairKeys(before)) {
-      const chats = this.#chats.get(key);
+    const partner = this.#rooms.get(id)?.partner;
+    if (partner !== undefined) {
+      const chats = this.#chats.get(partner);
       chats?.delete(id);
-      if (chats?.size === 0) this.#chats.delete(key);
+      if (chats?.size === 0) this.#chats.delete(partner);
     }
     if (room.ours.size === 0) {
       this.#rooms.delete(id);
@@ -102,12 +101,11 @@ export class SharedRooms {
     this.#index(room);
   }
 
-  #index(room: SharedRoom): void {
-    for (const key of pairKeys(room)) {
-      const chats = this.#chats.get(key);
-      if (chats) chats.add(room.state.id);
-      else this.#chats.set(key, new Set([room.state.id]));
-    }
+  #index({ partner, state: { id } }: SharedRoom): void {
+    if (partner === undefined) return;
+    const chats = this.#chats.get(partner);
+    if (chats) chats.add(id);
+    else this.#chats.set(partner, new Set([id]));
   }
 }
 
@@ -168,16 +166,6 @@ export function peerIn(room: SharedRoom): Peer {
 /** The room as one of ours sees it. */
 export function stateFor(room: SharedRoom, ghost: RemoteId): Room {
   return { ...room.state, self: room.ours.get(ghost) ?? "leave" };
-}
-
-function pairKeys(room: SharedRoom | undefined): string[] {
-  if (room?.partner === undefined) return [];
-  const { partner } = room;
-  return [...room.ours.keys()].map((ghost) => pairKey(ghost, partner));
-}
-
-function pairKey(ghost: RemoteId, partner: RemoteId): string {
-  return `${ghost} ${partner}`;
 }
 
 function toJson({ state, ours, ...rest }: SharedRoom): unknown {

@@ -200,12 +200,12 @@ export async function startWeb(): Promise<Web> {
         server.closeAllConnections();
       }),
   };
-  const server: Server = createServer(async (incoming, outgoing) => {
+  const server: Server = createServer((incoming, outgoing) => {
     const { method = "", url = "" } = incoming;
     const scripted = web.script?.(method, url);
     const { handler } = web;
     if (scripted === "cut" || handler === undefined) return void incoming.socket.destroy();
-    await getRequestListener(async (request) => {
+    void getRequestListener(async (request) => {
       const copy = request.method === "PUT" ? request.clone() : undefined;
       const answer = await handler(request);
       // A request that is refused may never be sent to its end.

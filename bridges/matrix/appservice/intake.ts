@@ -20,7 +20,7 @@ const asking = 4000;
 
 /** @returns takes a transaction: resolves when it is on disk, at once when it was before */
 export function createIntake(deps: IntakeDeps): (id: string, body: JsonObject) => Promise<void> {
-  /** A homeserver that got no answer in time asks again, while the first time is still under way. */
+  /** A homeserver that got no answer in time asks again and again: of the same transaction only one body waits in memory. */
   const running = new Map<string, Promise<void>>();
 
   async function take(id: string, body: JsonObject): Promise<void> {

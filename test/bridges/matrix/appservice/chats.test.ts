@@ -139,6 +139,9 @@ test("edits, reactions, retractions and receipts go both ways", async () => {
 test("typing and presence are told in passing, but not those of our own", async () => {
   const roomId = await chatting();
   const session = await gateway.session(alice);
+  // The gateway hears of the join a moment after Bob does.
+  await bob.say(roomId, "there?");
+  await gateway.message(alice, "there?");
   await session.setTyping?.(contact(bob.userId), true);
   await bob.next(({ type, content }) => type === "m.typing" && (content["user_ids"] as string[]).includes(aliceId));
   await bob.setTyping(roomId, true);

@@ -120,6 +120,7 @@ function queries({ db, build }: StoreContext) {
             .where("account", "=", account)
             .where("room", "=", room)
             .where("state", "=", "joined")
+            .where("id", "!=", param<string>("self"))
             .orderBy("active_at", "desc")
             .limit(param<number>("most")),
         ),

@@ -12,9 +12,11 @@ import { parseEvents, transactionOf } from "./wire.ts";
 
 export interface SenderDeps {
   readonly api: Api;
-  readonly rooms: Rooms;
+  readonly rooms: Pick<Rooms, "get">;
   readonly crypto: RoomCrypto | undefined;
   readonly sent: SentEvents;
+  /** How long the server certainly knows the transactions of this sender (ms). Default 25 minutes. */
+  readonly remembered?: number;
 }
 
 export interface OutgoingEvent {
@@ -32,7 +34,7 @@ export interface Doubt {
 }
 
 /** Synapse remembers transactions for 30 minutes at least. */
-const remembered = 25 * 60_000;
+const usuallyRemembered = 25 * 60_000;
 const searchPage = 100;
 const searchPages = 10;
 
@@ -119,7 +121,7 @@ export class RoomSender {
 
   /** The server may have forgotten the transaction: then its event is in the timeline, or it never was. */
   async #lookUp({ roomId, transaction }: OutgoingEvent, { since }: Doubt): Promise<string | undefined> {
-    if (Date.now() - since < remembered) return undefined;
+    if (Date.now() - since < (this.#deps.remembered ?? usuallyRemembered)) return undefined;
     let from: string | undefined;
     try {
       for (let page = 0; page < searchPages; page++) {
@@ -131,7 +133,7 @@ export class RoomSender {
         if (found !== undefined) return found.event_id;
         from = textAt(answer, "end");
         const oldest = events.at(-1);
-        if (from === undefined || oldest === undefined || oldest.origin_server_ts < since - remembered)
+        if (from === undefined || oldest === undefined || oldest.origin_server_ts < since - usuallyRemembered)
           return undefined;
       }
     } catch (cause) {

@@ -1,7 +1,28 @@
-// What encryption is to the rest of the bridge; crypto/machine.ts is one. A session without it never sends into an encrypted
-// room, and shows a placeholder for what it cannot read.
-import { BridgeError } from "#bridge";
+// What encryption is to the rest of the bridge; `createCrypto` of crypto/machine.ts opens one. A session without it never
+// sends into an encrypted room, and shows a placeholder for what it cannot read.
+import { BridgeError, type Logger, type Records } from "#bridge";
+import type { Method } from "./api.ts";
 import type { JsonObject } from "./json.ts";
+import type { RoomKey } from "./unreadable.ts";
+
+/** What encryption gets of its account's session. */
+export interface CryptoIo {
+  readonly userId: string;
+  readonly deviceId: string;
+  readonly records: Records;
+  /** Rejects with BridgeError only. `path`: segments below /_matrix/client. */
+  readonly request: (
+    method: Method,
+    path: readonly string[],
+    request?: { readonly query?: Readonly<Record<string, string>>; readonly body?: unknown },
+  ) => Promise<unknown>;
+  /** Messages with these keys may be readable now. Does not throw. */
+  readonly onKeys: (keys: readonly RoomKey[]) => void;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+export type OpenCrypto = (io: CryptoIo) => Promise<RoomCrypto>;
 
 /** Encryption of one account. Its own state is on disk before any of these resolves. */
 export interface RoomCrypto {
@@ -19,6 +40,8 @@ export interface RoomCrypto {
 
 export interface CryptoSections {
   readonly toDevice: readonly unknown[];
+  /** The first answer, or one after the token was lost: whose devices changed meanwhile is not known. */
+  readonly initial?: boolean;
   readonly deviceLists?: unknown;
   readonly oneTimeKeyCounts?: unknown;
   readonly unusedFallbackKeys?: unknown;
@@ -39,7 +62,7 @@ export type Decrypted =
   | { readonly kind: "ok"; readonly event: JsonObject }
   | {
       readonly kind: "missing";
-      readonly key: { readonly roomId: string; readonly sessionId: string };
+      readonly key: RoomKey;
       readonly reason: string;
     }
   | { readonly kind: "failed"; readonly reason: string };

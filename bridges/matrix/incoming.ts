@@ -11,6 +11,7 @@ import type { SentEvents } from "./sent-events.ts";
 import { readTimeline } from "./timeline.ts";
 import { isRoomId } from "./ids.ts";
 import { cleanLabel } from "./text/characters.ts";
+import type { Unreadable } from "./unreadable.ts";
 import { parseEvent } from "./wire.ts";
 
 /** What reading needs of the session. */
@@ -19,6 +20,7 @@ export interface SyncContext {
   readonly self: string;
   readonly api: Api;
   readonly crypto: RoomCrypto | undefined;
+  readonly unreadable: Unreadable;
   readonly sent: SentEvents;
   readonly typing: Typing;
   /** Event ids of the first sync: history, whatever a later answer says. */
@@ -47,6 +49,7 @@ export async function readSync(answer: JsonObject, since: string | undefined, re
   const reading: Reading = { ...reader, draft: reader.rooms.draft(), since, newDirect: new Map() };
   await reader.crypto?.receiveSync({
     toDevice: listAt(objectAt(answer, "to_device"), "events"),
+    initial: reader.gapEnd === undefined,
     deviceLists: field(answer, "device_lists"),
     oneTimeKeyCounts: field(answer, "device_one_time_keys_count"),
     unusedFallbackKeys: field(answer, "device_unused_fallback_key_types"),

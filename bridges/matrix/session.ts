@@ -3,8 +3,9 @@
 import type { Host, Session } from "#bridge";
 import { createApi } from "./api.ts";
 import type { MatrixCredentials } from "./credentials.ts";
-import type { RoomCrypto } from "./crypto-seam.ts";
+import type { OpenCrypto } from "./crypto-seam.ts";
 import { DirectChats } from "./direct-chats.ts";
+import { matrixError } from "./errors.ts";
 import { createMedia } from "./media.ts";
 import type { MatrixOptions } from "./options.ts";
 import { createOutgoing } from "./outgoing.ts";
@@ -14,7 +15,9 @@ import { RoomVerbs } from "./room-verbs.ts";
 import { Rooms } from "./rooms.ts";
 import { SentEvents } from "./sent-events.ts";
 import { SyncLoop, type SyncTimes, syncTimes } from "./sync.ts";
+import { tellAgain } from "./timeline.ts";
 import { openTokens } from "./tokens.ts";
+import { type RoomKey, Unreadable } from "./unreadable.ts";
 import type { MatrixVerb } from "./verbs.ts";
 
 export interface AccountSessionDeps {
@@ -22,13 +25,13 @@ export interface AccountSessionDeps {
   readonly options: MatrixOptions;
   /** What tests make shorter. */
   readonly times: Partial<SyncTimes>;
-  /** Encryption of the account; absent: it has none. */
-  readonly crypto?: RoomCrypto;
+  /** Opens the account's encryption; absent: it has none. Only for a device that a login of this bridge made. */
+  readonly openCrypto?: OpenCrypto;
 }
 
 /** Starts the session; what becomes of it is told by `host.status`. */
 export async function startAccountSession(deps: AccountSessionDeps, host: Host): Promise<Session<MatrixVerb>> {
-  const { credentials, options, crypto } = deps;
+  const { credentials, options } = deps;
   const self = credentials.userId;
   const { fetch, log, records } = host;
   const closing = new AbortController();
@@ -38,6 +41,19 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
   const api = createApi({ baseUrl: credentials.baseUrl, fetch, tokens, signal });
   const rooms = await Rooms.load(self, records);
   const sent = new SentEvents();
+  const unreadable = new Unreadable();
+  // A second user of one device would break the keys of both.
+  const openCrypto = credentials.kind === "token" ? undefined : deps.openCrypto;
+  const crypto = await openCrypto?.({
+    userId: self,
+    deviceId: credentials.deviceId,
+    records,
+    request: (method, path, request) =>
+      api.request(method, path, request).catch((cause: unknown) => Promise.reject(matrixError(cause))),
+    onKeys: (keys) => void readAgain(keys),
+    log,
+    signal,
+  });
   const direct = new DirectChats({ rooms, api, log, encrypt: crypto !== undefined });
   const sender = new RoomSender({ api, rooms, crypto, sent });
   const media = createMedia({ api, fetch, maxUploadBytes: options.accounts.maxUploadBytes, signal });
@@ -45,7 +61,18 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
   const outgoing = createOutgoing({ api, rooms, direct, sender, media, onSent });
   const passing = new Passing({ api, self, roomOf: (peer) => outgoing.roomOf(peer), log, signal });
   const hint: Host["hint"] = (event) => host.hint(event);
-  const reader = { rooms, self, api, crypto, sent, typing: new Map(), history: new Set<string>(), hint, log };
+  const reader = {
+    rooms,
+    self,
+    api,
+    crypto,
+    unreadable,
+    sent,
+    typing: new Map(),
+    history: new Set<string>(),
+    hint,
+    log,
+  };
   const loop = new SyncLoop({
     host,
     reader,
@@ -54,6 +81,21 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     onDirect: (chats) => direct.remember(chats),
   });
   const verbs = new RoomVerbs({ api, rooms, host, nextSync: (ms) => loop.next(ms) });
+
+  /** What could not be read before is corrected, in between two sync answers. */
+  async function readAgain(keys: readonly RoomKey[]): Promise<void> {
+    try {
+      await rooms.exclusive(async () => {
+        const draft = rooms.draft();
+        for (const { event, key } of unreadable.take(keys)) {
+          const room = rooms.get(key.roomId);
+          if (room !== undefined) await host.deliver(await tellAgain(event, room, { self, draft, crypto, unreadable }));
+        }
+      });
+    } catch (error) {
+      log.warn({ err: error }, "messages whose keys came could not be corrected");
+    }
+  }
 
   loop.start();
   return {

@@ -1,11 +1,12 @@
 // One joined room of a sync answer: its state, the gap before its timeline, and the timeline as news.
 import type { Incoming, IncomingMessage } from "#bridge";
+import type { RoomCrypto } from "./crypto-seam.ts";
 import { MatrixError } from "./errors.ts";
 import { fillGap, type Filled } from "./gaps.ts";
 import type { Reading } from "./incoming.ts";
 import { field, isObject, listAt, objectAt, textAt } from "./json.ts";
 import { introduce, ranksChanged } from "./members.ts";
-import { eventToIncoming } from "./event-to-message.ts";
+import { asCorrection, eventToIncoming } from "./event-to-message.ts";
 import { applyState, applySummary, type Membership, type Room } from "./room-state.ts";
 import { addDirect } from "./rooms.ts";
 import { parseEvents, type RoomEvent, transactionOf } from "./wire.ts";
@@ -153,14 +154,27 @@ async function readOne(event: RoomEvent, room: Room, reading: Reading): Promise<
   return tell(event, room, reading);
 }
 
+/** What telling one event takes. */
+type Telling = Pick<Reading, "self" | "draft" | "crypto" | "unreadable">;
+
+/** A message that stood there as a placeholder, now that its key has come; nothing while it has not. */
+export async function tellAgain(event: RoomEvent, room: Room, telling: Telling): Promise<readonly Incoming[]> {
+  const decrypted = await telling.crypto?.decrypt(room.id, { ...event });
+  if (decrypted?.kind === "missing") telling.unreadable.note(event, decrypted.key);
+  if (decrypted?.kind !== "ok") return [];
+  const news = await tell(event, room, telling);
+  return news.flatMap((one) => (one.type === "message" ? asCorrection(one) : [one]));
+}
+
 /** The event's words for the core, decrypted where that can be. */
-async function tell(event: RoomEvent, room: Room, reading: Reading): Promise<readonly Incoming[]> {
-  const { self, draft, crypto } = reading;
+async function tell(event: RoomEvent, room: Room, telling: Telling): Promise<readonly Incoming[]> {
+  const { self, draft, crypto, unreadable } = telling;
   const peer = draft.peerOf(room);
   let readable: object = event;
   if (event.type === "m.room.encrypted" && crypto !== undefined) {
     const decrypted = await crypto.decrypt(room.id, { ...event });
     if (decrypted.kind === "ok") readable = { ...event, ...decrypted.event };
+    if (decrypted.kind === "missing") unreadable.note(event, decrypted.key);
   }
   const news = eventToIncoming(readable, {
     self,
@@ -172,11 +186,11 @@ async function tell(event: RoomEvent, room: Room, reading: Reading): Promise<rea
     create: room.create,
   });
   if (event.type === "m.room.power_levels" && peer.kind === "room") return ranksChanged(event, room, peer, self);
-  return news.map((one) => withPlace(one, event, room, reading));
+  return news.map((one) => withPlace(one, event, room, crypto));
 }
 
 /** Several chats with one person look like one: what answers a message must find the room of it again. */
-function withPlace(news: Incoming, event: RoomEvent, room: Room, { crypto }: Reading): Incoming {
+function withPlace(news: Incoming, event: RoomEvent, room: Room, crypto: RoomCrypto | undefined): Incoming {
   if (news.type !== "message") return news;
   if (event.type === "m.room.encryption" && crypto === undefined) return { ...news, text: nowEncrypted };
   return news.peer.kind === "contact"

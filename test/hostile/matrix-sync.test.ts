@@ -7,6 +7,7 @@ import { type Reader, readSync } from "../../bridges/matrix/incoming.ts";
 import type { JsonObject } from "../../bridges/matrix/json.ts";
 import { Rooms } from "../../bridges/matrix/rooms.ts";
 import { SentEvents } from "../../bridges/matrix/sent-events.ts";
+import { Unreadable } from "../../bridges/matrix/unreadable.ts";
 import type { Incoming } from "../../src/bridge/index.ts";
 import { MemoryRecords } from "../../src/bridge/harness.ts";
 
@@ -27,6 +28,7 @@ async function readerOf(told: Incoming[]): Promise<Reader & { records: MemoryRec
     self,
     api,
     crypto: undefined,
+    unreadable: new Unreadable(),
     sent: new SentEvents(),
     typing: new Map(),
     history: new Set(),

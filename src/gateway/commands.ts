@@ -1,5 +1,5 @@
 // What a user can tell the gateway. One table serves XEP-0050, plain chat and the help text.
-import { type AnyBridge, type Answers, BridgeError, type Prompt, type RemoteId } from "#bridge";
+import { type AnyBridge, type Answers, BridgeError, type Prompt, type RemoteId, type SessionCommand } from "#bridge";
 import type { Dialogue } from "./dialogs.ts";
 import { GatewayError } from "./errors.ts";
 import type { AccountRecord } from "./ports.ts";
@@ -9,6 +9,8 @@ export interface CommandPowers {
   accounts(bridge: string, user: string): readonly AccountRecord[];
   pick(bridge: string, user: string, self: string | undefined): AccountRecord;
   stateOf(account: AccountRecord): string;
+  /** What the account's session offers now. */
+  commandsOf(account: AccountRecord): readonly SessionCommand[];
   signIn(bridge: string, user: string): AsyncGenerator<Prompt, AccountRecord, Answers>;
   signOut(account: AccountRecord): Promise<void>;
   enrol(bridge: string, user: string): Promise<AccountRecord | undefined>;
@@ -154,11 +156,43 @@ const table: readonly Command[] = [
 /** The commands that make sense for this user now. */
 export function available(context: CommandContext): readonly Command[] {
   const registered = context.powers.accounts(context.bridge.name, context.user).length > 0;
-  return table.filter((command) => {
+  const own = table.filter((command) => {
     if (command.word === "join") return context.domainMode;
     if (command.needs === "sign-in") return context.accountMode;
     return command.needs === "nothing" || registered || context.domainMode;
   });
+  return [...own, ...ofSessions(context)];
+}
+
+/** "cancel" is no command of the table, but means something everywhere. */
+const taken = new Set(["cancel", ...table.map(({ word }) => word)]);
+
+/** What the sessions of the user's accounts offer: one command a word, whoever of them knows it. */
+function ofSessions(context: CommandContext): readonly Command[] {
+  const { powers, bridge, user } = context;
+  const found = new Map<string, Command>();
+  for (const account of powers.accounts(bridge.name, user)) {
+    for (const { word, title, usage } of powers.commandsOf(account)) {
+      if (taken.has(word) || found.has(word) || !/^[a-z]{1,30}$/.test(word)) continue;
+      const run: Command["run"] = (now, rest) => inSession(now, word, title, rest);
+      found.set(word, { word, title, usage, needs: "account", run });
+    }
+  }
+  return [...found.values()];
+}
+
+async function* inSession(context: CommandContext, word: string, title: string, rest: string): Dialogue {
+  const { powers, bridge, user } = context;
+  const able = powers
+    .accounts(bridge.name, user)
+    .filter((account) => powers.commandsOf(account).some((one) => one.word === word));
+  const account = able.length > 1 ? yield* choose(context, able, title, "For which account?") : able[0];
+  const command = account && powers.commandsOf(account).find((one) => one.word === word);
+  if (command === undefined)
+    throw new GatewayError("service-unavailable", "Your account is not connected now; try again later.", {
+      wait: true,
+    });
+  return yield* command.run(rest);
 }
 
 async function* chooseAccount(
@@ -170,6 +204,15 @@ async function* chooseAccount(
   const list = context.powers.accounts(context.bridge.name, context.user);
   if (rest.trim() || list.length < 2)
     return context.powers.pick(context.bridge.name, context.user, rest.trim() || undefined);
+  return yield* choose(context, list, title, label);
+}
+
+async function* choose(
+  context: CommandContext,
+  list: readonly AccountRecord[],
+  title: string,
+  label: string,
+): AsyncGenerator<Prompt, AccountRecord, Answers> {
   const choices = list.map((account) => ({ value: account.self, label: account.self }));
   const answers = yield {
     title,

@@ -268,7 +268,7 @@ describe("other events of the timeline", () => {
     [
       "m.room.encrypted",
       `{"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AwgAEnACgAkLmt6q", "session_id": "X"}`,
-      "[This message is encrypted, and its key is not here. It will be shown when the key arrives. To read older messages give the gateway your recovery key.]",
+      "[This message is encrypted, and its key is not here.]",
     ],
     [
       "m.call.invite",

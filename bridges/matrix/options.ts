@@ -32,4 +32,3 @@ export const matrixOptions = z.strictObject({
 });
 
 export type MatrixOptions = z.output<typeof matrixOptions>;
-type AccountOptions = MatrixOptions["accounts"];

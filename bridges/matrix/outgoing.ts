@@ -53,7 +53,7 @@ interface Frozen {
 /** The library's ciphertext came as JSON. */
 const toJson = ({ room, sealed }: Frozen): Json => (sealed === undefined ? room : { room, sealed: sealed as Json });
 
-/** Undefined for what is not of `toJson`: a message of a core that never asks to freeze. */
+/** Undefined for what is not of `toJson`: the room was not known then. */
 function fromJson(prepared: Json | undefined): Frozen | undefined {
   if (typeof prepared === "string") return isRoomId(prepared) ? { room: prepared } : undefined;
   const [room, sealed] = [textAt(prepared, "room"), field(prepared, "sealed")];
@@ -95,9 +95,7 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
     return fileContent(message, upload, { encrypted });
   }
 
-  /** A retry goes where the first attempt went, even if the chat with that person has moved meanwhile. */
-  async function freeze(message: OutgoingMessage): Promise<Frozen> {
-    const roomId = await openRoom(message.peer, message.replyTo);
+  async function freeze(message: OutgoingMessage, roomId: string): Promise<Frozen> {
     if (!(await sender.isEncrypted(roomId))) return { room: roomId };
     const content = await contentOf(message, roomId);
     const sealed = await sender.seal({ roomId, type: messageType, content, transaction: message.key });
@@ -106,9 +104,14 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
 
   return {
     roomOf,
-    prepare: async (message) => toJson(await freeze(message)),
+    // A retry goes where the first attempt went, even if the chat with that person has moved meanwhile.
+    async prepare(message) {
+      const roomId = placeOf(message.peer, message.replyTo);
+      return roomId === undefined ? null : toJson(await freeze(message, roomId));
+    },
     async send(message, prepared) {
-      const { room: roomId, sealed } = fromJson(prepared) ?? (await freeze(message));
+      const { room: roomId, sealed } =
+        fromJson(prepared) ?? (await freeze(message, await openRoom(message.peer, message.replyTo)));
       const transaction = message.key;
       const event =
         sealed === undefined

@@ -4,7 +4,7 @@ import type { IncomingAttachment, Json } from "#bridge";
 import { checkSealedFile, parseSealedFile, type SealedFile } from "../crypto/attachments.ts";
 import { parseMxc } from "../ids.ts";
 import { cleanLabel } from "../text/characters.ts";
-import { at, count, field, firstText, text } from "./shape.ts";
+import { count, field, firstText, text } from "./shape.ts";
 
 /** Where a file is and how to decrypt it: what `openFile` gets. All fields are checked. */
 export type MediaSource = { readonly mxc: string } | { readonly file: SealedFile };

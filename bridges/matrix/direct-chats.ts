@@ -68,6 +68,7 @@ export class DirectChats {
   async #create(userId: string): Promise<string> {
     if (!isUserId(userId))
       throw new BridgeError("reject", "That is not a Matrix user.", { condition: "item-not-found" });
+    await this.#mustExist(userId);
     const encryption = { type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } };
     const encrypted = await this.#deps.encrypt();
     try {
@@ -88,6 +89,17 @@ export class DirectChats {
       throw new BridgeError("retry", error.message, { retryAfter, cause });
     }
     throw new BridgeError("retry", "The Matrix server made a room without an id.", { retryAfter: afterLostAnswer });
+  }
+
+  /** A mistyped address would get a room with nobody in it: servers invite whoever is named. */
+  async #mustExist(userId: string): Promise<void> {
+    try {
+      await this.#deps.api.request("GET", ["v3", "profile", userId]);
+    } catch (cause) {
+      // Profiles may be hidden, and other servers away: only a clear no counts.
+      if (!(cause instanceof MatrixError) || cause.status !== 404 || cause.code !== "M_NOT_FOUND") return;
+      throw new BridgeError("reject", `There is no ${userId} on Matrix.`, { condition: "item-not-found", cause });
+    }
   }
 
   /** Reads the list anew: another client may have written since the last sync. */

@@ -38,7 +38,7 @@ export async function* login(context: LoginContext<MatrixOptions>): Dialogue<Sig
       const outcome = await attempt(offer, answers, context);
       if (typeof outcome !== "string") return outcome;
       error = outcome;
-      if (answers.password || answers.token) tries += 1;
+      if (answers.password) tries += 1;
     } catch (cause) {
       context.signal.throwIfAborted();
       const failure = matrixError(cause);
@@ -116,9 +116,9 @@ function offerPrompt(offer: Offer, error: string | undefined): Prompt {
   ways.push(
     `${ways.length === 0 ? "Give" : "Or give"} an access token, made in another client for this gateway alone.`,
   );
-  const fields: Field[] = [];
-  if (password) fields.push({ name: "password", label: "Password", kind: "secret", required: false });
-  fields.push({ name: "token", label: "Access token", kind: "secret", required: !password && grant === undefined });
+  // One field for both: in a chat each field is a question of its own.
+  const label = password ? "Password or access token" : "Access token";
+  const fields: Field[] = [{ name: "password", label, kind: "secret", required: grant === undefined }];
   return {
     title: `Sign in at ${new URL(offer.baseUrl).host}`,
     instructions: ways.join(" "),
@@ -133,8 +133,7 @@ async function attempt(
   answers: Answers,
   context: LoginContext<MatrixOptions>,
 ): Promise<SignedIn<MatrixCredentials> | string> {
-  if (answers.token) return finish(offer, { accessToken: answers.token.trim() }, "token", context);
-  if (answers.password && offer.password) return withPassword(offer, answers.password, context);
+  if (answers.password) return withSecret(offer, answers.password, context);
   const { grant } = offer;
   if (grant === undefined) return "Nothing was filled in.";
   const polled = await pollDeviceGrant(grant, browserPatience, context);
@@ -147,6 +146,25 @@ async function attempt(
       condition: "not-authorized",
     },
   );
+}
+
+/** Tokens of Synapse and of its authentication service begin like this; macaroons are what they were once. */
+const tokenStart = /^(?:syt_|mat_|mct_|MDA)/;
+/** RFC 6750 section 2.1, and too long to be a password of most people. */
+const tokenLike = /^[\w.~+/-]{24,}=*$/;
+
+/** A password, or a token: what cannot be told apart is tried as a password first. */
+async function withSecret(
+  offer: Offer,
+  secret: string,
+  context: LoginContext<MatrixOptions>,
+): Promise<SignedIn<MatrixCredentials> | string> {
+  const asToken = () => finish(offer, { accessToken: secret.trim() }, "token", context);
+  if (!offer.password || tokenStart.test(secret.trim())) return asToken();
+  const outcome = await withPassword(offer, secret, context);
+  if (typeof outcome !== "string" || !tokenLike.test(secret.trim())) return outcome;
+  const again = await asToken();
+  return typeof again === "string" ? outcome : again;
 }
 
 async function withPassword(

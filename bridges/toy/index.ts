@@ -1,7 +1,7 @@
 // The toy bridge: a full adapter to a network that lives in memory. It is the template for a bridge of your own, and the
 // far end of the dialogue tests and the benchmark.
 import type { Account, Bridge, Host } from "#bridge";
-import { contacts } from "./addressing.ts";
+import { contacts, rooms } from "./addressing.ts";
 import { login, type ToyCredentials } from "./login.ts";
 import { ToyNetwork } from "./network.ts";
 import { type ToyOptions, toyOptions } from "./options.ts";
@@ -18,6 +18,7 @@ export function createToyBridge(network: ToyNetwork = new ToyNetwork()): ToyBrid
     verbs: toyVerbs,
     options: toyOptions,
     contacts,
+    rooms,
     login: (context) => login(network, context),
     connect: async (account: Account<ToyOptions, ToyCredentials>, host: Host) => new ToySession(network, account, host),
     serve: async (host) => (host.options.domain ? toyService(network, host.options) : undefined),

@@ -1,5 +1,6 @@
 // The network itself: people with an inbox each, a password, and whatever trouble a test asks for.
 import type { Incoming } from "#bridge";
+import { ToyRooms } from "./rooms.ts";
 
 export interface ToyMessage {
   readonly seq: number;
@@ -32,6 +33,7 @@ export class ToyNetwork {
   readonly reactions = new Map<string, { readonly target: string; readonly emoji: string }>();
   /** Who types to whom now, as "from to". */
   readonly typing = new Set<string>();
+  readonly rooms = new ToyRooms((to, ...events) => this.tell(to, ...events));
   readonly #byKey = new Map<string, ToyMessage>();
   readonly #listeners = new Map<string, Set<() => void>>();
 
@@ -45,6 +47,16 @@ export class ToyNetwork {
     return message;
   }
 
+  /** As `send`, into a room. */
+  async say(from: string, room: string, text: string, key: string, replyTo?: string): Promise<ToyMessage> {
+    await this.trouble.beforeSend?.(room, key);
+    const known = this.#byKey.get(key);
+    if (!known) this.rooms.say(from, room, text, key, replyTo, from);
+    const message = known ?? this.put(from, room, text, key, replyTo);
+    await this.trouble.afterSend?.(room, key);
+    return message;
+  }
+
   /** A message as if somebody had sent it there. */
   put(from: string, to: string, text: string, id: string, replyTo?: string): ToyMessage {
     const message: ToyMessage = { seq: this.messages.length + 1, id, from, to, text, replyTo, sentAt: Date.now() };
@@ -55,18 +67,10 @@ export class ToyNetwork {
   }
 
   /** Something happened there that `to` hears of: an edit, a reaction, a membership. */
-  tell(to: string, event: Incoming): void {
-    const { id } = event;
-    this.messages.push({
-      seq: this.messages.length + 1,
-      id,
-      from: "",
-      to,
-      text: "",
-      replyTo: undefined,
-      sentAt: 0,
-      event,
-    });
+  tell(to: string, ...events: readonly Incoming[]): void {
+    const nothing = { from: "", text: "", replyTo: undefined, sentAt: 0 };
+    for (const event of events)
+      this.messages.push({ ...nothing, seq: this.messages.length + 1, id: event.id, to, event });
     for (const listener of this.#listeners.get(to) ?? []) listener();
   }
 

@@ -6,6 +6,8 @@ import {
   type MessageRef,
   type OutgoingMessage,
   type Peer,
+  type RoomChange,
+  type RoomSummary,
   type Sent,
   type Session,
 } from "#bridge";
@@ -15,7 +17,8 @@ import type { ToyOptions } from "./options.ts";
 
 const pageSize = 50;
 
-export const toyVerbs = ["markRead", "edit", "retract", "react", "unreact", "setTyping"] as const;
+const roomVerbs = ["join", "leave", "changeRoom", "listRooms"] as const;
+export const toyVerbs = ["markRead", "edit", "retract", "react", "unreact", "setTyping", ...roomVerbs] as const;
 export type ToyVerb = (typeof toyVerbs)[number];
 
 /** One account's connection: reads its inbox from the cursor on, sends as its name. */
@@ -51,7 +54,12 @@ export class ToySession implements Session<ToyVerb> {
   async send(message: OutgoingMessage): Promise<Sent> {
     if (message.peer.id === "nobody")
       throw new BridgeError("reject", "There is no such toy.", { condition: "item-not-found" });
-    const taken = await this.#network.send(this.#self, message.peer.id, message.text, message.key, message.replyTo?.id);
+    const { peer, text, key, replyTo } = message;
+    const network = this.#network;
+    const taken =
+      peer.kind === "room"
+        ? await network.say(this.#self, peer.id, text, key, replyTo?.id)
+        : await network.send(this.#self, peer.id, text, key, replyTo?.id);
     return { id: taken.id };
   }
 
@@ -81,6 +89,22 @@ export class ToySession implements Session<ToyVerb> {
 
   async markRead(target: MessageRef, _peer: Peer): Promise<void> {
     this.#network.read.add(target.id);
+  }
+
+  async join(room: string): Promise<{ readonly id: string }> {
+    return { id: this.#network.rooms.enter(this.#self, room).id };
+  }
+
+  async leave(room: string): Promise<void> {
+    this.#network.rooms.exit(this.#self, room);
+  }
+
+  async changeRoom(room: string, change: RoomChange): Promise<void> {
+    this.#network.rooms.change(this.#self, room, change);
+  }
+
+  async listRooms(): Promise<readonly RoomSummary[]> {
+    return this.#network.rooms.list(this.#self);
   }
 
   async close(): Promise<void> {

@@ -18,6 +18,7 @@ import type { Lanes } from "./lanes.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { AccountId, AccountRecord, Clock, Store, XmppOutput } from "./ports.ts";
 import type { Parcel } from "./reports.ts";
+import type { RoomReports } from "./room-reports.ts";
 
 export interface Attached {
   readonly bridge: AnyBridge;
@@ -38,6 +39,7 @@ export interface BridgesOptions {
   readonly log: Logger;
   readonly faults: Faults;
   readonly limits: Pick<GatewayLimits, "contactsPerAccount" | "newContactsPerHour">;
+  readonly rooms: RoomReports;
   /** Undefined when the account is gone. */
   readonly account: (id: AccountId) => AccountRecord | undefined;
 }

@@ -1,11 +1,22 @@
 // What a user can tell the gateway. One table serves XEP-0050, plain chat and the help text.
-import { type AnyBridge, type Answers, BridgeError, type Prompt, type RemoteId, type SessionCommand } from "#bridge";
+import {
+  type AnyBridge,
+  type Answers,
+  BridgeError,
+  type Prompt,
+  type RemoteId,
+  type SessionCommand,
+  type Verb,
+} from "#bridge";
+import { chooseAccount } from "./choose-account.ts";
 import type { Dialogue } from "./dialogs.ts";
 import { GatewayError } from "./errors.ts";
 import type { AccountRecord } from "./ports.ts";
+import { leave, type RoomPowers, rooms } from "./room-commands.ts";
+import { commandsOfSessions } from "./session-commands.ts";
 
 /** What commands may do; the gateway implements it. */
-export interface CommandPowers {
+export interface CommandPowers extends RoomPowers {
   accounts(bridge: string, user: string): readonly AccountRecord[];
   pick(bridge: string, user: string, self: string | undefined): AccountRecord;
   stateOf(account: AccountRecord): string;
@@ -44,6 +55,8 @@ export interface Command {
   /** What may follow the word in chat. */
   readonly usage: string;
   readonly needs: "nothing" | "account" | "sign-in";
+  /** What the bridge must be able to. */
+  readonly verb?: Verb;
   /** `rest` is what followed the word in chat; empty from an ad-hoc command. */
   run(context: CommandContext, rest: string): Dialogue;
 }
@@ -142,6 +155,16 @@ async function* help(context: CommandContext): Dialogue {
   ].join("\n");
 }
 
+/** A command about one account, whose name or number does not stand in the line. */
+function forAccount(
+  title: string,
+  run: (context: CommandContext, account: AccountRecord, rest: string) => Dialogue,
+): Command["run"] {
+  return async function* (context, rest) {
+    return yield* run(context, yield* chooseAccount(context, "", title, "Of which account?"), rest);
+  };
+}
+
 const table: readonly Command[] = [
   { word: "help", title: "What you can do here", usage: "", needs: "nothing", run: help },
   { word: "login", title: "Sign in with an account of your own", usage: "", needs: "sign-in", run: login },
@@ -149,6 +172,22 @@ const table: readonly Command[] = [
   { word: "accounts", title: "Your accounts and their state", usage: "", needs: "nothing", run: accounts },
   { word: "add", title: "Add a contact", usage: "ADDRESS [NAME]", needs: "account", run: add },
   { word: "contacts", title: "Your contacts here", usage: "[ACCOUNT]", needs: "account", run: contacts },
+  {
+    word: "rooms",
+    title: "Your rooms on the network, to join one",
+    usage: "[NAME]",
+    needs: "account",
+    verb: "listRooms",
+    run: forAccount("Rooms", rooms),
+  },
+  {
+    word: "leave",
+    title: "Leave a room on the network",
+    usage: "[NAME]",
+    needs: "account",
+    verb: "leave",
+    run: forAccount("Leave a room", leave),
+  },
   { word: "full", title: "The whole of the last message of a contact", usage: "ADDRESS", needs: "account", run: full },
   { word: "logout", title: "Sign out and delete your data here", usage: "[ACCOUNT]", needs: "account", run: logout },
 ];
@@ -157,70 +196,16 @@ const table: readonly Command[] = [
 export function available(context: CommandContext): readonly Command[] {
   const registered = context.powers.accounts(context.bridge.name, context.user).length > 0;
   const own = table.filter((command) => {
+    if (command.verb !== undefined && !context.bridge.verbs.includes(command.verb)) return false;
     if (command.word === "join") return context.domainMode;
     if (command.needs === "sign-in") return context.accountMode;
     return command.needs === "nothing" || registered || context.domainMode;
   });
-  return [...own, ...ofSessions(context)];
+  return [...own, ...commandsOfSessions(context, ownWords)];
 }
 
 /** "cancel" is no command of the table, but means something everywhere. */
-const taken = new Set(["cancel", ...table.map(({ word }) => word)]);
-
-/** What the sessions of the user's accounts offer: one command a word, whoever of them knows it. */
-function ofSessions(context: CommandContext): readonly Command[] {
-  const { powers, bridge, user } = context;
-  const found = new Map<string, Command>();
-  for (const account of powers.accounts(bridge.name, user)) {
-    for (const { word, title, usage } of powers.commandsOf(account)) {
-      if (taken.has(word) || found.has(word) || !/^[a-z]{1,30}$/.test(word)) continue;
-      const run: Command["run"] = (now, rest) => inSession(now, word, title, rest);
-      found.set(word, { word, title, usage, needs: "account", run });
-    }
-  }
-  return [...found.values()];
-}
-
-async function* inSession(context: CommandContext, word: string, title: string, rest: string): Dialogue {
-  const { powers, bridge, user } = context;
-  const able = powers
-    .accounts(bridge.name, user)
-    .filter((account) => powers.commandsOf(account).some((one) => one.word === word));
-  const account = able.length > 1 ? yield* choose(context, able, title, "For which account?") : able[0];
-  const command = account && powers.commandsOf(account).find((one) => one.word === word);
-  if (command === undefined)
-    throw new GatewayError("service-unavailable", "Your account is not connected now; try again later.", {
-      wait: true,
-    });
-  return yield* command.run(rest);
-}
-
-async function* chooseAccount(
-  context: CommandContext,
-  rest: string,
-  title: string,
-  label: string,
-): AsyncGenerator<Prompt, AccountRecord, Answers> {
-  const list = context.powers.accounts(context.bridge.name, context.user);
-  if (rest.trim() || list.length < 2)
-    return context.powers.pick(context.bridge.name, context.user, rest.trim() || undefined);
-  return yield* choose(context, list, title, label);
-}
-
-async function* choose(
-  context: CommandContext,
-  list: readonly AccountRecord[],
-  title: string,
-  label: string,
-): AsyncGenerator<Prompt, AccountRecord, Answers> {
-  const choices = list.map((account) => ({ value: account.self, label: account.self }));
-  const answers = yield {
-    title,
-    instructions: "",
-    fields: [{ name: "account", label, kind: "choice", required: true, choices }],
-  };
-  return context.powers.pick(context.bridge.name, context.user, answers.account);
-}
+const ownWords = new Set(["cancel", ...table.map(({ word }) => word)]);
 
 /** The sign-in of a bridge as a dialogue whose errors are sentences. `attempt` is called with every set of answers. */
 export async function* signInWith<T>(

@@ -1,5 +1,14 @@
 // Events of a bridge become rows to commit, each with the mark by which a replay is recognised.
-import type { Incoming, IncomingEdit, IncomingMessage, IncomingReaction, IncomingRetraction, RemoteId } from "#bridge";
+import type {
+  Incoming,
+  IncomingEdit,
+  IncomingMessage,
+  IncomingOriginal,
+  IncomingReaction,
+  IncomingRetraction,
+  Peer,
+  RemoteId,
+} from "#bridge";
 import { derivedKey } from "./keys.ts";
 import {
   type AccountId,
@@ -14,15 +23,26 @@ import {
   type Store,
 } from "./ports.ts";
 
+import type { RoomReports } from "./room-reports.ts";
+
 /** What is known from before. */
 export interface DeliveryLookups {
   message(account: AccountId, id: RemoteId): Promise<MessageRecord | undefined>;
   reaction(account: AccountId, id: RemoteId): Promise<ReactionRecord | undefined>;
+  /** What an event in a room is committed as; `delivery` is what it would be in a conversation with a contact. */
+  inRoom(account: AccountId, event: Incoming, delivery: Delivery): Delivery;
+  /** Sees to it that the contact can be written to. */
+  fromContact(account: AccountId, contact: RemoteId, delivery: Delivery): Delivery;
 }
 
-export const lookupsIn = ({ messages, reactions }: Pick<Store, "messages" | "reactions">): DeliveryLookups => ({
+export const lookupsIn = (
+  { messages, reactions }: Pick<Store, "messages" | "reactions">,
+  rooms: RoomReports,
+): DeliveryLookups => ({
   message: (account, id) => messages.byRemoteId(account, [id]),
   reaction: (account, id) => reactions.byRemoteId(account, id),
+  inRoom: (account, event, delivery) => rooms.delivery(account, event, delivery),
+  fromContact: (account, contact, delivery) => rooms.fromContact(account, contact, delivery),
 });
 
 /** Longer ids are not ids: nobody may fill the index with them. */
@@ -85,7 +105,7 @@ class Batch {
       }
       case "room":
       case "membership":
-        return;
+        return this.#push(event, {});
       default:
         return event satisfies never;
     }
@@ -110,18 +130,18 @@ class Batch {
       sender: event.from === "self" ? undefined : event.from,
     };
     this.#messages.set(event.id, record);
-    this.list.push({ row: this.#row(record.peer, key, { kind: "message", message: rest }), record });
+    this.#push(event, { row: this.#row(record.peer, key, { kind: "message", message: rest }), record });
   }
 
   /** Only who wrote a message changes it (security.md X09, M12). Of one that is unknown the new text is all there is. */
   async #edit(event: IncomingEdit): Promise<void> {
-    const target = await this.#known(event.target);
+    const target = await this.#known(event.target, event.peer);
     if (target && !isBy(target, event.from)) return;
     const { id, peer, from, sentAt, text, unstyled } = event;
     const shown = { id, peer, from, sentAt, ...(unstyled === undefined ? {} : { unstyled }) };
     if (target === undefined) return this.#message({ ...shown, type: "message", text });
     // Nobody but their own client may write in the user's name.
-    if (event.from === "self")
+    if (event.from === "self" && peer.kind === "contact")
       return this.#message({ ...shown, type: "message", text, note: "You corrected a message to:" });
     const body = {
       kind: "edit",
@@ -137,18 +157,19 @@ class Batch {
     if (reaction) {
       const { peer, target, from } = reaction;
       const change = { remove: event.target };
-      if (from === "self") return this.#note(event, peer, change);
+      // In a room the user is seen as everybody is.
+      if (from === "self" && event.peer.kind === "contact") return this.#note(event, peer, change);
       return this.#tell(event, peer, { kind: "reaction", target, from }, change);
     }
-    const target = await this.#known(event.target);
+    const target = await this.#known(event.target, event.peer);
     // What the user took back in another program they know; what they never saw needs no taking back.
-    if (target === undefined || event.from === "self") return;
+    if (target === undefined || (event.from === "self" && event.peer.kind === "contact")) return;
     return this.#tell(event, target.peer, { kind: "retraction", target: target.xmppId });
   }
 
   async #reaction(event: IncomingReaction): Promise<void> {
     const { id, peer, from, sentAt, emoji } = event;
-    const target = await this.#known(event.target);
+    const target = await this.#known(event.target, peer);
     if (target === undefined) {
       if (from === "self") return;
       return this.#message({ type: "message", id, peer, from, sentAt, text: `${emoji} (to an older message)` });
@@ -162,15 +183,20 @@ class Batch {
       emoji,
     };
     this.#reactions.set(id, add);
-    if (from === "self") return this.#note(event, target.peer, { add });
+    if (from === "self" && peer.kind === "contact") return this.#note(event, target.peer, { add });
     return this.#tell(event, target.peer, { kind: "reaction", target: target.xmppId, from }, { add });
   }
 
   /** A row for the user, and the mark of the event. */
-  #tell(event: Event, peer: string, body: IncomingBody, reaction?: Delivery["reaction"]): void {
+  #tell(
+    event: Exclude<Event, IncomingOriginal>,
+    peer: string,
+    body: IncomingBody,
+    reaction?: Delivery["reaction"],
+  ): void {
     const key = derivedKey(String(this.#account), event.type, event.id);
     const record = this.#mark(event, peer, key);
-    this.list.push({ row: this.#row(peer, key, body), record, ...(reaction ? { reaction } : {}) });
+    this.#push(event, { row: this.#row(peer, key, body), record, ...(reaction ? { reaction } : {}) });
   }
 
   /** Remembered, but nobody is told: the user did it. */
@@ -179,6 +205,14 @@ class Batch {
       record: this.#mark(event, peer, derivedKey(String(this.#account), event.type, event.id)),
       reaction,
     });
+  }
+
+  #push(event: Exclude<Incoming, IncomingOriginal>, delivery: Delivery): void {
+    const { inRoom, fromContact } = this.#lookups;
+    const isRoom = event.peer.kind === "room";
+    this.list.push(
+      isRoom ? inRoom(this.#account, event, delivery) : fromContact(this.#account, event.peer.id, delivery),
+    );
   }
 
   #row(peer: string, key: string, body: IncomingBody): NewRow {
@@ -194,8 +228,10 @@ class Batch {
     return event.thread;
   }
 
-  async #known(id: RemoteId): Promise<MessageRecord | undefined> {
-    return this.#messages.get(id) ?? this.#lookups.message(this.#account, id);
+  /** In a room only what was said there counts: nobody reaches out of it (security.md M07). */
+  async #known(id: RemoteId, peer?: Peer): Promise<MessageRecord | undefined> {
+    const record = this.#messages.get(id) ?? (await this.#lookups.message(this.#account, id));
+    return peer?.kind === "room" && record?.peer !== peerKey(peer) ? undefined : record;
   }
 
   /** Only so that the same event is not handled twice. */

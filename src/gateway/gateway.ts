@@ -1,6 +1,7 @@
 // The core, put together: what the edge calls, and what works behind it.
 import type { GuardedFetch, HttpHandler, Logger, RemoteId } from "#bridge";
 import { Accounts } from "./accounts.ts";
+import { Arrivals } from "./arrivals.ts";
 import { Bridges } from "./bridges.ts";
 import { Chat } from "./chat.ts";
 import type { CommandContext, CommandPowers } from "./commands.ts";
@@ -16,11 +17,15 @@ import { linkEvents } from "./link-events.ts";
 import { Notices } from "./notices.ts";
 import { OutgoingWorker } from "./outgoing.ts";
 import type { Permissions } from "./permissions.ts";
-import type { Clock, OutgoingBody, OutputEvents, Store } from "./ports.ts";
+import type { AccountRecord, Clock, OutgoingBody, OutputEvents, Store } from "./ports.ts";
 import { createPowers } from "./powers.ts";
 import { PresenceBook } from "./presence.ts";
 import { Registrations } from "./registrations.ts";
 import { Reports } from "./reports.ts";
+import { contextOf } from "./room-people.ts";
+import { type EnteredRoom, RoomDirectory } from "./room-directory.ts";
+import { RoomReports } from "./room-reports.ts";
+import { Rooms } from "./rooms.ts";
 import { Sessions } from "./sessions.ts";
 import { Submissions } from "./submissions.ts";
 import { UserHints } from "./user-hints.ts";
@@ -45,6 +50,7 @@ export class Gateway {
   readonly #intake: IntakeWorker;
   readonly #outgoing: OutgoingWorker;
   readonly bridges: Bridges;
+  readonly rooms: Rooms;
   readonly lanes: Lanes;
   readonly accounts: Accounts;
   readonly sessions: Sessions;
@@ -60,7 +66,6 @@ export class Gateway {
   constructor(options: GatewayOptions) {
     this.#o = options;
     const { store, clock, log, limits, faults } = options;
-    const lookups = lookupsIn(store);
     const lanes = new Lanes({
       store: store.lanes,
       clock,
@@ -75,6 +80,31 @@ export class Gateway {
       mostPerUser: limits.accountsPerUser,
       domainAddress: (bridge, user) => bridges.find(bridge)?.service?.addressOf(user),
     });
+    const roomContext = (account: AccountRecord) => contextOf(account, bridges.get(account.bridge), clock.now());
+    const arrivals = new Arrivals(clock);
+    const roomReports = new RoomReports({
+      store: store.rooms,
+      clock,
+      arrivals,
+      account: (id) => accounts.get(id),
+      contextOf: roomContext,
+      output: (bridge) => bridges.get(bridge).output,
+    });
+    const rooms = new Rooms({
+      store: store.rooms,
+      lanes: store.lanes,
+      known: new RoomDirectory({ store: store.rooms, accountsOf: (bridge, user) => accounts.of(bridge, user) }),
+      arrivals,
+      clock,
+      textLength: limits.textLength,
+      bridge: (name) => bridges.get(name),
+      contextOf: roomContext,
+      accountFor: (bridge, user) => registrations.accountFor(bridge, user, ""),
+      sessionOf: (account) => sessions.sessionOf(account),
+      hints: () => this.hints,
+      slowDown: (user) => this.#submissions.slowDown(user),
+    });
+    const lookups = lookupsIn(store, roomReports);
     const bridges = new Bridges({
       store,
       lanes,
@@ -82,6 +112,7 @@ export class Gateway {
       log,
       faults,
       limits,
+      rooms: roomReports,
       account: (id) => accounts.get(id),
     });
     const sessions = new Sessions({
@@ -104,7 +135,7 @@ export class Gateway {
       contacts: (bridge) => bridges.find(bridge)?.contacts,
       stateOf: (account) => sessions.stateOf(account),
     });
-    const registrations = new Registrations({ accounts, sessions, lanes, presence, bridges });
+    const registrations = new Registrations({ accounts, sessions, lanes, presence, bridges, rooms });
     const notices = new Notices({ store: store.lanes, clock, accounts, bridges });
     this.#submissions = new Submissions({
       ...limits,
@@ -119,6 +150,7 @@ export class Gateway {
       store: store.lanes,
       messages: store.messages,
       reactions: store.reactions,
+      rooms: roomReports,
       clock,
       log,
       faults,
@@ -148,10 +180,12 @@ export class Gateway {
       say: (account, text) => notices.toAccount(account, text),
       typing(account, { peer, from, active }) {
         if (peer.kind === "contact") bridges.find(account.bridge)?.output.typing(account.user, from, active);
+        else roomReports.typingThere(account, peer.id, from, active);
       },
       resume: (account) => this.#outgoing.resume(account),
     });
     this.bridges = bridges;
+    this.rooms = rooms;
     this.lanes = lanes;
     this.accounts = accounts;
     this.sessions = sessions;
@@ -214,12 +248,14 @@ export class Gateway {
 
   /** A user's message (or edit, retraction, read marker) to a contact. Resolves once it is on disk. Throws GatewayError. */
   async submit(bridge: string, user: string, contact: RemoteId, body: OutgoingBody): Promise<void> {
-    if (!this.mayUse(bridge, user)) throw new GatewayError("not-allowed", "This gateway is not open to you.");
-    if (this.#stopping)
-      throw new GatewayError("service-unavailable", "The gateway is restarting; try again in a moment.", {
-        wait: true,
-      });
+    this.#admit(bridge, user);
     await this.#submissions.submit(bridge, user, contact, body);
+  }
+
+  /** As `submit`, into a room. */
+  async submitToRoom(bridge: string, room: EnteredRoom, body: OutgoingBody): Promise<void> {
+    this.#admit(bridge, room.account.user);
+    await this.rooms.say(room, body);
   }
 
   /** A line that a user writes to the gateway itself. Throws GatewayError when they come too fast. */
@@ -235,6 +271,15 @@ export class Gateway {
   }
 
   // --- inside -----------------------------------------------------------------------------------------------------
+
+  /** Throws GatewayError when nothing of this user's is taken in now. */
+  #admit(bridge: string, user: string): void {
+    if (!this.mayUse(bridge, user)) throw new GatewayError("not-allowed", "This gateway is not open to you.");
+    if (this.#stopping)
+      throw new GatewayError("service-unavailable", "The gateway is restarting; try again in a moment.", {
+        wait: true,
+      });
+  }
 
   #dispatch(lane: Lane): void {
     switch (lane.head.direction) {

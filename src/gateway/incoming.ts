@@ -13,12 +13,17 @@ import {
   type OutputItem,
   peerOfKey,
   type ReactionStore,
+  type Settlement,
   type XmppOutput,
 } from "./ports.ts";
+import type { RoomReports } from "./room-reports.ts";
 import { untilTrue } from "./stubborn.ts";
 
 /** Milliseconds before a lane is looked at again after the store failed. */
 const retryAfter = 1_000;
+
+/** Why a row is not written. */
+type Nobody = "nobody there" | "the account is gone";
 
 export interface IncomingOptions {
   readonly bridge: string;
@@ -27,6 +32,7 @@ export interface IncomingOptions {
   readonly messages: MessageStore;
   readonly reactions: ReactionStore;
   readonly contacts: Contacts;
+  readonly rooms: Pick<RoomReports, "view">;
   readonly output: XmppOutput;
   /** Bare JID of the account's user; undefined when the account is gone. */
   readonly userOf: (account: AccountId) => string | undefined;
@@ -130,7 +136,7 @@ export class IncomingWorker {
         lanes.idle(lane);
         continue;
       }
-      let item: OutputItem | undefined;
+      let item: OutputItem | Nobody;
       try {
         item = await this.#item(row);
       } catch (error) {
@@ -152,8 +158,8 @@ export class IncomingWorker {
         continue;
       }
       lanes.take(lane);
-      if (item) this.#write(lane, row, item);
-      else this.#discard(lane, row);
+      if (typeof item === "object") this.#write(lane, row, item);
+      else this.#end(lane, row, item === "nobody there" ? undefined : item);
       if (lane.rows.length > 0 || lane.more) this.#turns.push(lane);
       else lanes.idle(lane);
     }
@@ -169,23 +175,40 @@ export class IncomingWorker {
       if (this.#o.output.writable) {
         // Not the link: this very row can not be written. It must not block those behind it.
         this.#o.log.error({ err: error, key: row.key }, "a message could not be written");
-        this.#discard(lane, row, String(error));
+        this.#end(lane, row, String(error));
       } else this.#o.lanes.restore(lane, [row]);
     }
   }
 
-  #discard(lane: Lane, row: IncomingRow, error = "the account is gone"): void {
+  /** The row ends without being written; `error` says why where that is one. */
+  #end(lane: Lane, row: IncomingRow, error: string | undefined): void {
     const { store, clock, log, lanes } = this.#o;
-    untilTrue(() => store.settle({ id: row.id, state: "failed", error }), clock, log)
+    const settlement: Settlement =
+      error === undefined ? { id: row.id, state: "done" } : { id: row.id, state: "failed", error };
+    untilTrue(() => store.settle(settlement), clock, log)
       .then(() => lanes.finished(lane))
       .catch((cause: unknown) => log.error({ err: cause }, "a row could not be ended"));
   }
 
-  /** Undefined when there is nobody to write to. */
-  async #item(row: IncomingRow): Promise<OutputItem | undefined> {
+  async #roomItem(row: IncomingRow, user: string): Promise<OutputItem | Nobody> {
+    const room = await this.#o.rooms.view(row);
+    if (room === undefined) return "nobody there";
+    const item = { row, user, contact: undefined, room };
+    const saying = row.body.kind === "room" && row.body.event.do === "said" ? row.body.event : undefined;
+    if (saying?.body.kind === "reaction") {
+      const from = saying.self ? "self" : saying.id;
+      const set = await this.#o.reactions.of(row.account, row.peer, saying.body.target, from);
+      return { ...item, emojis: set.map((one) => one.emoji) };
+    }
+    return item;
+  }
+
+  async #item(row: IncomingRow): Promise<OutputItem | Nobody> {
     const user = this.#o.userOf(row.account);
-    if (user === undefined) return undefined;
-    const contact = peerOfKey(row.peer)?.id;
+    if (user === undefined) return "the account is gone";
+    const peer = peerOfKey(row.peer);
+    if (peer?.kind === "room") return this.#roomItem(row, user);
+    const contact = peer?.id;
     if (row.body.kind === "reaction") {
       const { target, from } = row.body;
       const set = await this.#o.reactions.of(row.account, row.peer, target, from);

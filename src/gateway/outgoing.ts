@@ -26,6 +26,7 @@ import {
   type Settlement,
 } from "./ports.ts";
 import { retryDelay } from "./retry.ts";
+import type { RoomReports } from "./room-reports.ts";
 import { untilTrue } from "./stubborn.ts";
 import type { Faults } from "./faults.ts";
 
@@ -43,6 +44,7 @@ export interface OutgoingOptions {
   readonly store: LaneStore;
   readonly messages: MessageStore;
   readonly reactions: ReactionStore;
+  readonly rooms: Pick<RoomReports, "reflection" | "stanzaIdOf">;
   readonly accounts: OutgoingAccounts;
   readonly clock: Clock;
   readonly log: Logger;
@@ -202,16 +204,21 @@ export class OutgoingWorker {
         return done;
       case "retract":
         await this.#inTime(session.retract?.(step.target, peer, row.key) ?? Promise.resolve());
-        return done;
+        return this.#reflected(done, row);
       case "react":
         await this.#react(row, session, step.target, step.emojis);
-        return done;
+        return this.#reflected(done, row);
       case "edit":
       case "send": {
         const message = await this.#message(row, peer, step.text);
         const edit = step.do === "edit" ? step.target : undefined;
         const sent = await this.#send(row, session, message, edit);
-        return { ...done, record: this.#record(row, sent), notes: sent.accepted === false ? [] : this.#receipt(row) };
+        const settled = {
+          ...done,
+          record: this.#record(row, sent),
+          notes: sent.accepted === false ? [] : this.#receipt(row),
+        };
+        return this.#reflected(settled, row, { message, as: sent });
       }
       default:
         return step satisfies never;
@@ -260,8 +267,25 @@ export class OutgoingWorker {
   async #target(row: OutgoingRow): Promise<MessageRef | undefined> {
     const { target } = row.body;
     if (target === undefined) return undefined;
-    const record = await this.#o.messages.byXmppId(row.account, row.peer, target);
-    return record && messageRef(record);
+    const { messages, rooms } = this.#o;
+    const find = (id: string) => messages.byXmppId(row.account, row.peer, id);
+    const peer = peerOfKey(row.peer);
+    const record = await find(target);
+    if (record || peer?.kind !== "room") return record && messageRef(record);
+    // Clients correct their own messages by the ids they gave them; a room knows them by its own (XEP-0359).
+    const stanzaId = await rooms.stanzaIdOf(row.account, peer.id, target);
+    const own = stanzaId === undefined ? undefined : await find(stanzaId);
+    return own && messageRef(own);
+  }
+
+  /** What a room took from the user is shown to all who are there, the sender included (XEP-0045 section 7.4). */
+  #reflected(
+    settlement: Settlement,
+    row: OutgoingRow,
+    sent?: { readonly message: OutgoingMessage; readonly as: Sent },
+  ): Settlement {
+    const rooms = this.#o.rooms.reflection(row, sent);
+    return rooms ? { ...settlement, rooms } : settlement;
   }
 
   async #message(row: OutgoingRow, peer: OutgoingMessage["peer"], text: string): Promise<OutgoingMessage> {
@@ -293,7 +317,7 @@ export class OutgoingWorker {
       kind: "message",
       remoteId: sent.id,
       digest: "",
-      xmppId: row.body.origin.id ?? row.key,
+      xmppId: peerOfKey(row.peer)?.kind === "room" ? row.key : (row.body.origin.id ?? row.key),
       peer: row.peer,
       fromSelf: true,
       sentAt: row.createdAt,
@@ -306,7 +330,8 @@ export class OutgoingWorker {
   /** XEP-0184: only now, when the network has the message, the sender's client may show it as received. */
   #receipt(row: OutgoingRow): readonly NewRow[] {
     const { origin, receipt } = row.body;
-    if (!receipt || origin.id === undefined) return [];
+    // In a room the reflection is the receipt.
+    if (!receipt || origin.id === undefined || peerOfKey(row.peer)?.kind === "room") return [];
     return [
       {
         direction: "incoming",

@@ -13,6 +13,8 @@ import type {
   Records,
   RemoteId,
 } from "#bridge";
+import type { RoomEvent, RoomView } from "./room-events.ts";
+import type { RoomStore, RoomWork } from "./room-ports.ts";
 
 // --- time ---------------------------------------------------------------------------------------------------------
 
@@ -129,12 +131,16 @@ export type IncomingBody =
       readonly message: Omit<IncomingMessage, "type" | "peer" | "digest" | "context" | "attachments"> & {
         readonly attachments?: readonly IncomingAttachment[];
       };
+      /** In a room: the stanza id of the message that this one answers. */
+      readonly answers?: string;
     }
   /** `target` is the XMPP id of the message as the user's client knows it. */
   | { readonly kind: "edit"; readonly target: string; readonly text: string; readonly unstyled?: boolean }
   | { readonly kind: "retraction"; readonly target: string }
   /** The set of `from` on `target` as it is when the stanza is written. */
   | { readonly kind: "reaction"; readonly target: string; readonly from: RemoteId }
+  /** Whatever happens in a room: see room-events.ts. */
+  | { readonly kind: "room"; readonly event: RoomEvent }
   | { readonly kind: "delivered"; readonly origin: Origin }
   | { readonly kind: "read"; readonly origin: Origin }
   | { readonly kind: "failed"; readonly origin: Origin; readonly condition: Condition; readonly text: string }
@@ -212,6 +218,8 @@ export interface Delivery {
   readonly reaction?: { readonly add: ReactionRecord } | { readonly remove: RemoteId };
   /** Stored beside an intake row. */
   readonly raw?: Uint8Array;
+  /** What it does to rooms, and the rows that follow from that. */
+  readonly rooms?: RoomWork;
 }
 
 /** How a row ends, or goes on. */
@@ -224,6 +232,7 @@ export interface Settlement {
   readonly record?: MessageRecord;
   /** Rows that follow from it (receipt, error to the sender), appended in the same commit. */
   readonly notes?: readonly NewRow[];
+  readonly rooms?: RoomWork;
 }
 
 export interface LaneHead {
@@ -317,6 +326,7 @@ export interface Store {
   readonly reactions: ReactionStore;
   readonly records: RecordStore;
   readonly files: FileStore;
+  readonly rooms: RoomStore;
   readonly accounts: AccountStore;
   readonly contacts: ContactStore;
   readonly lanes: LaneStore;
@@ -353,6 +363,8 @@ export interface OutputItem {
   readonly replyTo?: { readonly xmppId: string; readonly fromSelf: boolean };
   /** For a reaction: all that its sender has on the message now. */
   readonly emojis?: readonly string[];
+  /** For a row of a room. */
+  readonly room?: RoomView;
 }
 
 /** What the core wants from one bridge's component. Implemented in src/xmpp. */
@@ -374,6 +386,14 @@ export interface XmppOutput {
     contact: RemoteId | undefined,
     type: "subscribed" | "unsubscribed" | "subscribe" | "unsubscribe",
   ): void;
+  /** A local part can be made of this text, and reads as this text again (XEP-0106, RFC 7622). */
+  fits(local: string): boolean;
+  /** The bare JID of a room. */
+  roomAddress(local: string): string;
+  /** The user's clients are out of a room that is no more. Lost when the link is down. */
+  roomGone(local: string, nick: string, clients: readonly string[]): void;
+  /** As `typing`, for those in a room. */
+  roomTyping(local: string, nick: string, clients: readonly string[], active: boolean): void;
   /** A line from the gateway to somebody without an account; lost when the link is down. */
   tell(user: string, text: string): void;
 }

@@ -68,6 +68,10 @@ export function createPowers(
       const { bridge: adapter, options } = gateway.bridges.get(bridge);
       return raw && (await adapter.fullText?.(raw, options));
     },
+    rooms: (account) => gateway.rooms.choices(account),
+    offerRoom: (account, room) => gateway.rooms.offer(account, room.id),
+    leaveRoom: (account, room) => gateway.rooms.leave(account, room.id),
+    roomAddress: (bridge, local) => gateway.bridges.get(bridge).output.roomAddress(local),
     async waiting(account) {
       const lanes = [...gateway.lanes.lanes];
       return lanes.filter(({ head }) => head.account === account.id && head.direction === "outgoing").length;

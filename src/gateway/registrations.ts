@@ -6,6 +6,7 @@ import { GatewayError } from "./errors.ts";
 import type { Lanes } from "./lanes.ts";
 import type { AccountRecord } from "./ports.ts";
 import type { PresenceBook } from "./presence.ts";
+import type { Rooms } from "./rooms.ts";
 import type { Sessions } from "./sessions.ts";
 
 export interface RegistrationsOptions {
@@ -14,6 +15,7 @@ export interface RegistrationsOptions {
   readonly lanes: Lanes;
   readonly presence: PresenceBook;
   readonly bridges: Bridges;
+  readonly rooms: Rooms;
 }
 
 export class Registrations {
@@ -53,9 +55,10 @@ export class Registrations {
   }
 
   async signOut(account: AccountRecord): Promise<void> {
-    const { accounts, sessions, lanes, presence } = this.#o;
+    const { accounts, sessions, lanes, presence, rooms } = this.#o;
     await sessions.end(account.id);
     await presence.farewell(account);
+    await rooms.farewell(account);
     lanes.drop(account.id);
     await accounts.remove(account);
   }

@@ -1,7 +1,8 @@
 // What a user's clients tell in passing: typing and presence. Fleeting: lost where there is no session, or no such thing on
 // the network.
-import type { Logger, RemoteId } from "#bridge";
+import type { Logger, Peer, RemoteId } from "#bridge";
 import type { Accounts } from "./accounts.ts";
+import type { AccountRecord } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
 
 export interface UserHintsOptions {
@@ -24,6 +25,10 @@ export class UserHints {
       const session = account && sessions.sessionOf(account.id);
       await session?.setTyping?.({ kind: "contact", id: contact }, active);
     });
+  }
+
+  typingIn(account: AccountRecord, peer: Peer, active: boolean): void {
+    this.#fleeting(account.bridge, async () => this.#o.sessions.sessionOf(account.id)?.setTyping?.(peer, active));
   }
 
   /** The user's own presence, for all of their accounts behind this bridge. */

@@ -1,5 +1,5 @@
-import type { Json } from "#bridge";
-import { type FileRecord, type FileStore, linkedFiles, type NewRow } from "../gateway/ports.ts";
+import type { IncomingAttachment, Json } from "#bridge";
+import { type FileRecord, type FileStore, linkedFiles } from "../gateway/ports.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 
@@ -27,17 +27,16 @@ export function fileWrites({ db, build, vault, fileLifetime }: StoreContext) {
       ),
   );
   return {
-    /** Keeps what the row's attachments can be read with. Nothing when no links are given. */
-    keep(row: NewRow, now: number): void {
-      if (fileLifetime === undefined || row.direction !== "incoming" || row.body.kind !== "message") return;
-      const attachments = row.body.message.attachments ?? [];
+    /** Keeps what the attachments of a row, or of an entry of an archive, can be read with. Nothing without links. */
+    keep(account: number, key: string, attachments: readonly IncomingAttachment[], now: number): void {
+      if (fileLifetime === undefined) return;
       for (const [position, { name, source }] of attachments.slice(0, linkedFiles).entries()) {
         if (source === undefined) continue;
-        const sealed = vault.seal(place(row.key, position), JSON.stringify(source));
+        const sealed = vault.seal(place(key, position), JSON.stringify(source));
         insert.run({
-          key: row.key,
+          key,
           position,
-          account: row.account,
+          account,
           name,
           source: sealed,
           expiresAt: now + fileLifetime,

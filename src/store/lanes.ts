@@ -15,6 +15,8 @@ import type {
 import { reactionWrites } from "./reactions.ts";
 import { fileWrites } from "./files.ts";
 import { recordWrites } from "./records.ts";
+import type { RoomStore, RoomWork } from "../gateway/room-ports.ts";
+import { type BareRoomTables, runRoomWork } from "./rooms.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { type Args, param, statement } from "./statement.ts";
 import { directions, states, type Tables } from "./tables.ts";
@@ -31,7 +33,11 @@ const isFinal = (state: RowState) => state === "done" || state === "failed";
  */
 const shownAt = (direction: Direction): "committed" | "synced" => (direction === "outgoing" ? "synced" : "committed");
 
-export function laneStore(context: StoreContext): LaneStore {
+/** Rooms change in the same commits as lanes: their tables are written here too. */
+export function laneStore(
+  context: StoreContext,
+  roomTables: BareRoomTables,
+): LaneStore & { readonly changeRooms: RoomStore["change"] } {
   const { commits, clock, admit } = context;
   const q = queries(context);
   const reactions = reactionWrites(context);
@@ -62,7 +68,8 @@ export function laneStore(context: StoreContext): LaneStore {
       body: JSON.stringify(row.body),
       now,
     });
-    files.keep(row, now);
+    if (row.direction === "incoming" && row.body.kind === "message")
+      files.keep(row.account, row.key, row.body.message.attachments ?? [], now);
     return { ...row, id, createdAt: now, notBefore: 0, attempts: 0, state: "queued" };
   };
 
@@ -108,8 +115,11 @@ export function laneStore(context: StoreContext): LaneStore {
     }
     // Its echo may have been faster than the answer.
     if (s.record) write(s.record, null);
-    return (s.notes ?? []).map(insert);
+    return [...(s.notes ?? []).map(insert), ...inRooms(s.rooms)];
   };
+
+  const inRooms = (work: RoomWork | undefined): readonly LaneRow[] =>
+    work === undefined ? [] : runRoomWork(roomTables, insert, work).rows;
 
   const deliver = (
     account: number,
@@ -118,9 +128,10 @@ export function laneStore(context: StoreContext): LaneStore {
   ) => {
     const rows: LaneRow[] = [];
     if (!exists(account)) return rows;
-    for (const { row, record, raw, reaction } of deliveries) {
+    for (const { row, record, raw, reaction, rooms } of deliveries) {
       if (record && !remember(record, ended?.id ?? null)) continue;
       if (reaction) change(account, reaction);
+      rows.push(...inRooms(rooms));
       if (row === undefined) continue;
       const inserted = insert(row);
       if (raw) q.insertRaw.run({ id: inserted.id, account, raw, now: inserted.createdAt });
@@ -156,6 +167,13 @@ export function laneStore(context: StoreContext): LaneStore {
         writeRecords(owner, records);
         return rows;
       }, announce);
+    },
+    async changeRooms(account, work) {
+      const done = await commits.run(
+        () => (exists(account) ? runRoomWork(roomTables, insert, work) : undefined),
+        (result, point) => announce(result?.rows ?? [], point),
+      );
+      return done?.value;
     },
     begin: (id, prepared) => commits.run(() => void q.begin.run({ id, prepared: JSON.stringify(prepared) })),
     settle: (settlement) => commits.run(() => settle(settlement), announce),

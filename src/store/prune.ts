@@ -48,6 +48,13 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
     db,
     build.deleteFrom("files").where("key", "=", param<string>("key")).where("position", "=", param<number>("position")),
   );
+  const archived = statement(
+    db,
+    build
+      .deleteFrom("archive")
+      .where("seq", "in", build.selectFrom("archive").select("seq").orderBy("seq").limit(param<number>("limit")))
+      .where("kept_at", "<", param<number>("before")),
+  );
 
   return (before, limit) =>
     commits.run(() => {
@@ -61,8 +68,9 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
         row.run({ id });
       }
       const forgotten = records.run({ before: before.records, limit });
+      const silenced = archived.run({ before: before.records, limit });
       const files = expiredFiles.all({ now: clock.now(), limit });
       for (const one of files) file.run(one);
-      return [old.length, forgotten, files.length].includes(limit);
+      return [old.length, forgotten, silenced, files.length].includes(limit);
     });
 }

@@ -13,6 +13,7 @@ import { laneStore } from "./lanes.ts";
 import { messageStore } from "./messages.ts";
 import { reactionStore } from "./reactions.ts";
 import { recordStore } from "./records.ts";
+import { roomStore, roomTables } from "./rooms.ts";
 import { migrations } from "./migrations/index.ts";
 import { pruner } from "./prune.ts";
 import type { Vault } from "./secrets.ts";
@@ -84,14 +85,17 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
           throw new StoreError("full", "the disk that holds the database is almost full");
       },
     };
+    const tables = roomTables(context);
+    const { changeRooms, ...lanes } = laneStore(context, tables);
     return {
       accounts: accountStore(context),
       contacts: contactStore(context),
-      lanes: laneStore(context),
+      lanes,
       messages: messageStore(context),
       reactions: reactionStore(context),
       records: recordStore(context),
       files: fileStore(context),
+      rooms: roomStore(tables, changeRooms),
       prune: pruner(context),
       async close() {
         await context.commits.drain();

@@ -96,6 +96,60 @@ export interface Tables {
     source: Uint8Array;
     expires_at: number;
   };
+  rooms: {
+    account: number;
+    id: string;
+    name: string | null;
+    topic: string | null;
+    topic_by: string | null;
+    topic_at: number | null;
+    access: string;
+    members: number | null;
+    self: string;
+    invited_by: string | null;
+  };
+  /** Local parts of rooms, and of contacts for whose id the bridge has none. */
+  room_names: {
+    account: number;
+    local: string;
+    /** "contact" or "room". */
+    kind: string;
+    remote_id: string;
+  };
+  participants: {
+    account: number;
+    room: string;
+    id: string;
+    nick: string;
+    skeleton: string;
+    name: string | null;
+    rank: string;
+    state: string;
+    listed: number;
+    active_at: number;
+  };
+  occupants: {
+    account: number;
+    room: string;
+    client: string;
+    /** A lane row's id. */
+    since: number;
+  };
+  archive: {
+    seq: Generated<number>;
+    account: number;
+    room: string;
+    /** Stanza id. */
+    id: string;
+    xmpp_id: string;
+    /** RemoteId, or "self". */
+    sender: string;
+    nick: string;
+    /** As the network says. */
+    sent_at: number;
+    kept_at: number;
+    body: string;
+  };
 }
 
 /** Stored as small integers; the order is part of the file format. */

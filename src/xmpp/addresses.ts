@@ -1,14 +1,17 @@
 // Contacts as JIDs of one component: the bridge's addressing, XEP-0106 and RFC 7622 in one place, both ways.
 import type { Addressing, RemoteId } from "#bridge";
+import { contactLocal } from "../gateway/room-names.ts";
 import { escapeLocal, type Jid, parseJid, unescapeLocal } from "./jid.ts";
 
 export type Address =
   | { readonly kind: "gateway" }
   | { readonly kind: "contact"; readonly id: RemoteId }
+  /** What the bridge reads as a room. */
+  | { readonly kind: "room"; readonly local: string }
+  /** The bridge knows nobody there; the core may have given it to somebody. */
+  | { readonly kind: "unclaimed"; readonly local: string }
   /** Not the canonical form of any address (security.md X25). */
-  | { readonly kind: "malformed" }
-  /** Well-formed, but nobody can be there. */
-  | { readonly kind: "nobody" };
+  | { readonly kind: "malformed" };
 
 /** With which resource contacts are present: without one some clients show them as offline. */
 export const resource = "viaduct";
@@ -16,13 +19,15 @@ const mostCached = 10_000;
 
 export class Addresses {
   readonly domain: string;
-  readonly #addressing: Addressing;
+  readonly #contacts: Addressing;
+  readonly #rooms: Addressing | undefined;
   readonly #byLocal = new Map<string, Address>();
   readonly #byId = new Map<RemoteId, string | undefined>();
 
-  constructor(domain: string, addressing: Addressing) {
+  constructor(domain: string, contacts: Addressing, rooms?: Addressing) {
     this.domain = domain;
-    this.#addressing = addressing;
+    this.#contacts = contacts;
+    this.#rooms = rooms;
   }
 
   resolve(to: Jid): Address {
@@ -37,7 +42,7 @@ export class Addresses {
   /** The bare JID of a contact; undefined when no JID can stand for the id. */
   jidOf(id: RemoteId): string | undefined {
     if (this.#byId.has(id)) return this.#byId.get(id);
-    const local = this.#addressing.toLocal(id);
+    const local = contactLocal(id, { contacts: this.#contacts, rooms: this.#rooms });
     const escaped = local === undefined ? undefined : escapeLocal(local);
     const jid = escaped === undefined ? undefined : parseJid(`${escaped}@${this.domain}`)?.bare;
     remember(this.#byId, id, jid);
@@ -52,13 +57,32 @@ export class Addresses {
     return jid;
   }
 
+  /** A JID can be made of this text, and reads as this text again. */
+  fits(local: string): boolean {
+    const escaped = escapeLocal(local);
+    return escaped !== undefined && unescapeLocal(prepared(escaped, this.domain) ?? "") === local;
+  }
+
+  /** The bare JID of a room whose local part, unescaped, `fits`. */
+  roomJid(local: string): string {
+    const jid = parseJid(`${escapeLocal(local)}@${this.domain}`)?.bare;
+    if (jid === undefined) throw new RangeError("this room has no JID");
+    return jid;
+  }
+
   #resolve(local: string): Address {
     const text = unescapeLocal(local);
     if (text === undefined) return { kind: "malformed" };
-    const id = this.#addressing.fromLocal(text);
-    return id === undefined ? { kind: "nobody" } : { kind: "contact", id };
+    const id = this.#contacts.fromLocal(text);
+    if (id !== undefined) return { kind: "contact", id };
+    const room = this.#rooms?.fromLocal(text);
+    if (room === undefined) return { kind: "unclaimed", local: text };
+    // Clients wait for answers from the very JID they joined: only the one that the room has is an address.
+    return this.#rooms?.toLocal(room) === text ? { kind: "room", local: text } : { kind: "malformed" };
   }
 }
+
+const prepared = (escaped: string, domain: string) => parseJid(`${escaped}@${domain}`)?.local;
 
 function remember<V>(map: Map<string, V>, key: string, value: V): void {
   if (map.size >= mostCached) map.clear();

@@ -5,13 +5,16 @@ import type { Clock, FileLinks, IncomingRow } from "../gateway/ports.ts";
 import { Addresses } from "./addresses.ts";
 import { Fence } from "./fence.ts";
 import { Link, LinkDownError, type LinkLimits, type LinkState } from "./link.ts";
+import { muc, roomItems } from "./muc/features.ts";
+import { inviteDirectly } from "./muc/message-in.ts";
+import type { MucOptions } from "./muc/options.ts";
 import { Online } from "./online.ts";
 import { Output } from "./output.ts";
 import { Privileges } from "./privileges.ts";
 import { Roster } from "./roster.ts";
 import { Router } from "./router.ts";
 import { commandNodes, commands } from "./xeps/adhoc.ts";
-import { capsOf, disco } from "./xeps/disco.ts";
+import { capsOf, disco, type DiscoOptions } from "./xeps/disco.ts";
 import { ping, time, uptime, version } from "./xeps/facts.ts";
 import { gatewayPrompt } from "./xeps/gateway-prompt.ts";
 import { messages } from "./xeps/message-in.ts";
@@ -56,7 +59,7 @@ export function createComponent(options: ComponentOptions): Component {
   const { bridge, gateway, clock, log, serverDomain } = options;
   const name = bridge.name;
   const events = gateway.linkEvents(name);
-  const addresses = new Addresses(options.jid, bridge.contacts);
+  const addresses = new Addresses(options.jid, bridge.contacts, bridge.rooms);
   const privileges = new Privileges(log);
   const online = new Online();
 
@@ -97,11 +100,28 @@ export function createComponent(options: ComponentOptions): Component {
     log,
     serverDomain,
     mayUse: (user) => gateway.mayUse(name, user),
+    named: (user, local) => gateway.rooms.known.named(name, user, local),
     send: (stanza) => void link.send(stanza),
   });
 
   const identity = { category: "gateway", type: bridge.identity.type, name: bridge.identity.title };
-  const discoOptions = { router, gateway: identity, nodes: commandNodes({ bridge: name, gateway }) };
+  const mucOptions: MucOptions = {
+    bridge: name,
+    gateway,
+    verbs: bridge.verbs,
+    addresses,
+    clock,
+    send: (stanza) => void link.send(stanza),
+    links: options.links,
+    files: bridge.files ?? false,
+  };
+  const conference = { category: "conference", type: "text", name: bridge.identity.title };
+  const discoOptions: DiscoOptions = {
+    router,
+    gateway: identity,
+    nodes: commandNodes({ bridge: name, gateway }),
+    ...(bridge.rooms ? { rooms: { identity: conference, items: roomItems(mucOptions) } } : {}),
+  };
   router.use(
     disco(discoOptions),
     registration({ bridge: name, gateway }),
@@ -120,7 +140,9 @@ export function createComponent(options: ComponentOptions): Component {
       serverDomain,
       onRefused: (key, reason) => events.refused(key, reason),
       onPrivilege: (stanza) => privileges.learn(stanza),
+      inviteDirectly: (user, contact, stanza) => inviteDirectly(user, contact, stanza, mucOptions),
     }),
+    ...(bridge.rooms ? muc(mucOptions, () => router) : []),
     presences({ bridge: name, gateway, online }),
     ping,
     version(options.version),

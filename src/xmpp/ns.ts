@@ -16,6 +16,10 @@ export const NS = {
   /** XEP-0045 */
   muc: "http://jabber.org/protocol/muc",
   mucUser: "http://jabber.org/protocol/muc#user",
+  mucAdmin: "http://jabber.org/protocol/muc#admin",
+  mucOwner: "http://jabber.org/protocol/muc#owner",
+  mucRoomInfo: "http://jabber.org/protocol/muc#roominfo",
+  mucStableId: "http://jabber.org/protocol/muc#stable_id",
   /** XEP-0050 */
   commands: "http://jabber.org/protocol/commands",
   /** XEP-0054 */
@@ -59,6 +63,8 @@ export const NS = {
   delay: "urn:xmpp:delay",
   /** XEP-0245 needs none. XEP-0280 */
   carbons: "urn:xmpp:carbons:2",
+  /** XEP-0249 */
+  conference: "jabber:x:conference",
   /** XEP-0297 */
   forward: "urn:xmpp:forward:0",
   /** XEP-0300 */
@@ -77,10 +83,14 @@ export const NS = {
   sid: "urn:xmpp:sid:0",
   /** XEP-0393 */
   styling: "urn:xmpp:styling:0",
+  /** XEP-0410 */
+  selfPing: "http://jabber.org/protocol/muc#self-ping-optimization",
   /** XEP-0421 */
   occupantId: "urn:xmpp:occupant-id:0",
   /** XEP-0424 */
   retract: "urn:xmpp:message-retract:1",
+  /** XEP-0425 */
+  moderate: "urn:xmpp:message-moderate:1",
   /** XEP-0428 */
   fallback: "urn:xmpp:fallback:0",
   /** XEP-0444 */

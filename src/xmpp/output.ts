@@ -4,6 +4,8 @@ import type { Clock, FileLinks, IncomingRow, OutputItem, PresenceOut, XmppOutput
 import { type Addresses, resource } from "./addresses.ts";
 import type { Fence } from "./fence.ts";
 import type { Link } from "./link.ts";
+import { lostPresence } from "./muc/presence-out.ts";
+import { roomStanzas } from "./muc/stanzas.ts";
 import type { Roster } from "./roster.ts";
 import { type Element, el, serialize, StanzaWriteError } from "./stanza.ts";
 import { chatStateStanza, messageStanza, noticeStanza } from "./xeps/message-out.ts";
@@ -39,12 +41,7 @@ export class Output implements XmppOutput {
   }
 
   write(item: OutputItem): void {
-    try {
-      this.#o.link.send(this.#serialize(item));
-    } catch (error) {
-      if (!(error instanceof StanzaWriteError) || item.row.body.kind !== "message") throw error;
-      this.#o.link.send(this.#serialize(cut(item, item.row.body)));
-    }
+    for (const xml of this.#written(item)) this.#o.link.send(xml);
     this.#o.fence.add(item.row);
   }
 
@@ -93,24 +90,83 @@ export class Output implements XmppOutput {
     if (this.#o.link.state === "up") this.#o.link.send(noticeStanza(this.#o.addresses.domain, user, undefined, text));
   }
 
-  #serialize(item: OutputItem): string {
-    const stanza = messageStanza(item, {
+  fits(local: string): boolean {
+    return this.#o.addresses.fits(local);
+  }
+
+  roomAddress(local: string): string {
+    return this.#o.addresses.roomJid(local);
+  }
+
+  roomGone(local: string, nick: string, clients: readonly string[]): void {
+    if (this.#o.link.state !== "up") return;
+    const from = this.#o.addresses.roomJid(local);
+    for (const client of clients) this.#o.link.send(lostPresence(from, nick, client));
+  }
+
+  roomTyping(local: string, nick: string, clients: readonly string[], active: boolean): void {
+    if (this.#o.link.state !== "up") return;
+    const from = `${this.#o.addresses.roomJid(local)}/${nick}`;
+    for (const client of clients) {
+      const stanza = chatStateStanza(from, client, active);
+      stanza.attrs.type = "groupchat";
+      this.#o.link.send(stanza);
+    }
+  }
+
+  #written(item: OutputItem): readonly string[] {
+    try {
+      return this.#serialize(item);
+    } catch (error) {
+      const shorter = error instanceof StanzaWriteError ? cut(item) : undefined;
+      if (shorter === undefined) throw error;
+      return this.#serialize(shorter);
+    }
+  }
+
+  #serialize(item: OutputItem): readonly string[] {
+    const { addresses, clock, maxStanza } = this.#o;
+    const { room } = item;
+    const stanzas = room
+      ? roomStanzas(item, room, {
+          jid: addresses.roomJid(room.local),
+          account: item.row.account,
+          id: room.id,
+          self: room.self,
+          jidOf: (id) => addresses.jidOf(id),
+          links: this.#o.links,
+          gateway: addresses.domain,
+          now: clock.now(),
+        })
+      : [this.#stanza(item)];
+    return stanzas.map((stanza) => serialize(stanza, { maxBytes: maxStanza }));
+  }
+
+  #stanza(item: OutputItem): Element {
+    return messageStanza(item, {
       from: this.#o.addresses.speaker(item.contact),
       now: this.#o.clock.now(),
       markable: this.#o.markable,
       links: this.#o.links,
     });
-    return serialize(stanza, { maxBytes: this.#o.maxStanza });
   }
 }
 
 /** A character that is cut in its middle goes. */
 const beginning = (text: string): string => text.slice(0, shortened).replace(/[\ud800-\udbff]$/, "");
 
-function cut(item: OutputItem, body: Extract<IncomingRow["body"], { kind: "message" }>): OutputItem {
-  const message = {
-    ...body.message,
-    text: `${beginning(body.message.text)}\n[cut here: the message is too large for one stanza]`,
-  };
-  return { ...item, row: { ...item.row, body: { kind: "message", message } } };
+/** A shorter message in place of one that is too large; undefined for what cannot be cut. */
+function cut(item: OutputItem): OutputItem | undefined {
+  const { body } = item.row;
+  if (body.kind === "message") return { ...item, row: { ...item.row, body: shorter(body) } };
+  if (body.kind !== "room" || body.event.do !== "said" || body.event.body.kind !== "message") return undefined;
+  const event = { ...body.event, body: shorter(body.event.body) };
+  return { ...item, row: { ...item.row, body: { kind: "room", event } } };
 }
+
+type MessageBody = Extract<IncomingRow["body"], { kind: "message" }>;
+
+const shorter = ({ message }: MessageBody): MessageBody => ({
+  kind: "message",
+  message: { ...message, text: `${beginning(message.text)}\n[cut here: the message is too large for one stanza]` },
+});

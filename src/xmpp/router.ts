@@ -2,23 +2,36 @@
 // promised that is not handled and nothing handled that is not told.
 import type { Logger, RemoteId } from "#bridge";
 import { GatewayError } from "../gateway/errors.ts";
+import type { NamedPeer } from "../gateway/room-ports.ts";
 import type { Address, Addresses } from "./addresses.ts";
 import { type Jid, parseJid } from "./jid.ts";
 import { attr, children, type Element, el } from "./stanza.ts";
 import { StanzaError, stanzaError } from "./stanza-error.ts";
 
-/** Whom a stanza is for: the component itself, or a contact on it. */
-export type Target = "gateway" | "contact";
+/** Whom a stanza is for: the component itself, a contact on it, a room, or somebody in a room. */
+export type Target = "gateway" | "contact" | "room" | "occupant";
+
+/** A room as it is addressed. */
+export interface RoomTarget {
+  /** The local part, unescaped. */
+  readonly local: string;
+  readonly nick: string | undefined;
+}
 
 export interface Request {
   readonly stanza: Element;
   readonly from: Jid;
   readonly to: Jid;
-  /** Undefined: the gateway itself. */
+  readonly target: Target;
+  /** Undefined: the gateway itself, or a room. */
   readonly contact: RemoteId | undefined;
+  readonly room: RoomTarget | undefined;
 }
 export interface IqRequest extends Request {
   readonly payload: Element;
+}
+export interface RoomRequest extends Request {
+  readonly room: RoomTarget;
 }
 
 export interface IqRoute {
@@ -44,6 +57,11 @@ export interface Feature {
   readonly features?: Readonly<Partial<Record<Target, readonly string[]>>>;
   readonly message?: (request: Request) => void | Promise<void>;
   readonly presence?: (request: Request) => void | Promise<void>;
+  /** The same for rooms and those in them. */
+  readonly room?: {
+    readonly message: (request: RoomRequest) => Promise<void>;
+    readonly presence: (request: RoomRequest) => Promise<void>;
+  };
 }
 
 export interface RouterOptions {
@@ -51,6 +69,8 @@ export interface RouterOptions {
   readonly log: Logger;
   /** The domain of the XMPP server itself: it may ask a component what it is. */
   readonly serverDomain: string;
+  /** Whom the core gave a local part that the bridge does not know. */
+  readonly named: (user: string, local: string) => Promise<NamedPeer | undefined>;
   /** Asked for every stanza. */
   readonly mayUse: (user: string) => boolean;
   readonly send: (stanza: Element) => void;
@@ -62,6 +82,9 @@ export class Router {
   readonly #features: Feature[] = [];
   #message: Feature["message"];
   #presence: Feature["presence"];
+  #room: Feature["room"];
+  /** By sender: the look-up that their next stanzas wait for, so that none overtakes another. */
+  readonly #looking = new Map<string, Promise<unknown>>();
 
   constructor(options: RouterOptions) {
     this.#o = options;
@@ -70,9 +93,12 @@ export class Router {
   use(...features: readonly Feature[]): void {
     for (const feature of features) {
       this.#features.push(feature);
-      for (const route of feature.iq ?? []) this.#iq.set(routeKey(route.type, route.name, route.ns), route);
+      for (const route of feature.iq ?? []) {
+        for (const target of route.targets) this.#iq.set(routeKey(target, route.type, route.name, route.ns), route);
+      }
       this.#message ??= feature.message;
       this.#presence ??= feature.presence;
+      this.#room ??= feature.room;
     }
   }
 
@@ -93,32 +119,32 @@ export class Router {
   /** The first stop of every stanza from the link. Never rejects. */
   async route(stanza: Element): Promise<void> {
     try {
-      const request = this.#request(stanza);
-      if (request) await this.#dispatch(request);
+      const from = parseJid(attr(stanza, "from") ?? "");
+      const to = parseJid(attr(stanza, "to") ?? "");
+      if (from === undefined || to === undefined) return;
+      for (let before = this.#looking.get(from.bare); before; before = this.#looking.get(from.bare)) await before;
+      if (!this.#permitted(stanza, from)) return;
+      const address = this.#o.addresses.resolve(to);
+      const request =
+        address.kind === "unclaimed"
+          ? await this.#lookUp(stanza, from, to, address.local)
+          : requestOf(stanza, from, to, address);
+      await this.#dispatch(request);
     } catch (error) {
       this.#refuse(stanza, error);
     }
   }
 
-  /** Undefined: nothing to do. Throws what the sender is to be told. */
-  #request(stanza: Element): Request | undefined {
-    const from = parseJid(attr(stanza, "from") ?? "");
-    const to = parseJid(attr(stanza, "to") ?? "");
-    if (from === undefined || to === undefined) return undefined;
-    if (!this.#permitted(stanza, from)) return undefined;
-    const address: Address = this.#o.addresses.resolve(to);
-    switch (address.kind) {
-      case "gateway":
-        return { stanza, from, to, contact: undefined };
-      case "contact":
-        return { stanza, from, to, contact: address.id };
-      case "malformed":
-        throw new StanzaError("jid-malformed", "This is not an address here.");
-      case "nobody":
-        throw new StanzaError("item-not-found", "There cannot be anybody at this address.");
-      default:
-        return address satisfies never;
-    }
+  async #lookUp(stanza: Element, from: Jid, to: Jid, local: string): Promise<Request> {
+    const looking = this.#o.named(from.bare, local).finally(() => this.#looking.delete(from.bare));
+    this.#looking.set(
+      from.bare,
+      looking.catch(() => {}),
+    );
+    const peer = await looking;
+    if (peer === undefined) throw new StanzaError("item-not-found", "There cannot be anybody at this address.");
+    const address: Address = peer.kind === "room" ? { kind: "room", local } : { kind: "contact", id: peer.id };
+    return requestOf(stanza, from, to, address);
   }
 
   #permitted(stanza: Element, from: Jid): boolean {
@@ -133,11 +159,12 @@ export class Router {
   }
 
   async #dispatch(request: Request): Promise<void> {
+    const { room } = request;
     switch (request.stanza.name) {
       case "message":
-        return this.#message?.(request);
+        return room ? this.#room?.message({ ...request, room }) : this.#message?.(request);
       case "presence":
-        return this.#presence?.(request);
+        return room ? this.#room?.presence({ ...request, room }) : this.#presence?.(request);
       case "iq":
         return this.#answer(request);
       default:
@@ -151,9 +178,8 @@ export class Router {
     if (type !== "get" && type !== "set") return;
     const [payload] = children(stanza);
     if (payload === undefined || !attr(stanza, "id")) throw new StanzaError("bad-request");
-    const route = this.#iq.get(routeKey(type, payload.getName(), payload.getNS() ?? ""));
-    const target: Target = request.contact === undefined ? "gateway" : "contact";
-    if (!route?.targets.includes(target)) throw new StanzaError("service-unavailable");
+    const route = this.#iq.get(routeKey(request.target, type, payload.getName(), payload.getNS() ?? ""));
+    if (route === undefined) throw new StanzaError("service-unavailable");
     const result = await route.handle({ ...request, payload });
     this.#o.send(
       el("iq", { type: "result", id: attr(stanza, "id"), from: attr(stanza, "to"), to: attr(stanza, "from") }, result),
@@ -193,4 +219,28 @@ function toReply(stanza: Element, error: unknown): Element | undefined {
   );
 }
 
-const routeKey = (type: string, name: string, ns: string) => `${type} ${ns} ${name}`;
+const routeKey = (target: Target, type: string, name: string, ns: string) => `${target} ${type} ${ns} ${name}`;
+
+/** Throws what the sender is to be told. */
+function requestOf(
+  stanza: Element,
+  from: Jid,
+  to: Jid,
+  address: Exclude<Address, { readonly kind: "unclaimed" }>,
+): Request {
+  const request = { stanza, from, to, contact: undefined, room: undefined };
+  switch (address.kind) {
+    case "gateway":
+      return { ...request, target: "gateway" };
+    case "contact":
+      return { ...request, target: "contact", contact: address.id };
+    case "room": {
+      const room = { local: address.local, nick: to.resource };
+      return { ...request, target: to.resource === undefined ? "room" : "occupant", room };
+    }
+    case "malformed":
+      throw new StanzaError("jid-malformed", "This is not an address here.");
+    default:
+      return address satisfies never;
+  }
+}

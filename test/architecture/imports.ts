@@ -12,7 +12,7 @@ const table: readonly Area[] = [
   { files: "src/bridge/", may: [] },
   { files: "src/gateway/", may: ["#bridge", "src/bridge/"] },
   { files: "src/xmpp/", may: ["src/gateway/", "src/bridge/", "#bridge"] },
-  { files: "src/store/", may: ["src/gateway/ports.ts", "src/bridge/", "#bridge"] },
+  { files: "src/store/", may: ["src/gateway/ports.ts", "src/gateway/room-ports.ts", "src/bridge/", "#bridge"] },
   { files: "src/web/", may: ["src/gateway/ports.ts", "#bridge"] },
   { files: "src/net/", may: ["#bridge"] },
   { files: "src/config", may: ["#bridge"] },

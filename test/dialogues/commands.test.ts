@@ -55,6 +55,8 @@ describe("commands", () => {
         "accounts - Your accounts and their state",
         "add ADDRESS [NAME] - Add a contact",
         "contacts [ACCOUNT] - Your contacts here",
+        "rooms [NAME] - Your rooms on the network, to join one",
+        "leave [NAME] - Leave a room on the network",
         "full ADDRESS - The whole of the last message of a contact",
         "logout [ACCOUNT] - Sign out and delete your data here",
         "cancel - leave a dialogue",

@@ -41,7 +41,7 @@ const requests: readonly (readonly [string, "get" | "set", string])[] = [
 ];
 /** Features that are no request: what is written in our stanzas or read in those of others. */
 const spoken = {
-  gateway: ["http://jabber.org/protocol/caps", "jabber:x:data", "jid\\20escaping"],
+  gateway: ["http://jabber.org/protocol/caps", "http://jabber.org/protocol/muc", "jabber:x:data", "jid\\20escaping"],
   contact: [
     "http://jabber.org/protocol/caps",
     "http://jabber.org/protocol/chatstates",

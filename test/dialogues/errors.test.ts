@@ -120,7 +120,7 @@ describe("an error on the very message", () => {
   test("when it is meant for a room", async () => {
     const story = await aliceSignedIn();
     await story.send(chat("m1", "bob", "<body>Hello all</body>").replace(`"chat"`, `"groupchat"`));
-    await story.expect(error("m1", "bob", "cancel", "feature-not-implemented", "There are no rooms here."));
+    await story.expect(error("m1", "bob", "cancel", "feature-not-implemented", "This is not a room."));
   });
 
   test("goes to the client that sent it, and only when the message is given up", async () => {

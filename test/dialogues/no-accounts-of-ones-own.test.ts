@@ -34,6 +34,8 @@ describe("where everybody has an address", () => {
         "accounts - Your accounts and their state",
         "add ADDRESS [NAME] - Add a contact",
         "contacts [ACCOUNT] - Your contacts here",
+        "rooms [NAME] - Your rooms on the network, to join one",
+        "leave [NAME] - Leave a room on the network",
         "full ADDRESS - The whole of the last message of a contact",
         "logout [ACCOUNT] - Sign out and delete your data here",
         "cancel - leave a dialogue",
@@ -53,6 +55,8 @@ describe("where everybody has an address", () => {
         <item jid="toy.localhost" node="viaduct/accounts" name="Your accounts and their state"/>
         <item jid="toy.localhost" node="viaduct/add" name="Add a contact"/>
         <item jid="toy.localhost" node="viaduct/contacts" name="Your contacts here"/>
+        <item jid="toy.localhost" node="viaduct/rooms" name="Your rooms on the network, to join one"/>
+        <item jid="toy.localhost" node="viaduct/leave" name="Leave a room on the network"/>
         <item jid="toy.localhost" node="viaduct/full" name="The whole of the last message of a contact"/>
         <item jid="toy.localhost" node="viaduct/logout" name="Sign out and delete your data here"/></query></iq>`,
     );

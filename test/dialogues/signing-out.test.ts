@@ -25,6 +25,12 @@ const nothing = {
   conversations: 0,
   reactions: 0,
   records: 0,
+  rooms: 0,
+  room_names: 0,
+  participants: 0,
+  occupants: 0,
+  archive: 0,
+  files: 0,
 };
 
 /** How many rows each table has for an account, after the gateway has stopped. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Incoming, IncomingMessage } from "#bridge";
 import { deliveries } from "../../src/gateway/deliveries.ts";
+import { noRoomLookups } from "./setup.ts";
 import { recordOf } from "../kit/rows.ts";
 
 const hello: IncomingMessage = {
@@ -14,6 +15,7 @@ const hello: IncomingMessage = {
 const ours = recordOf("<ours@net>", { xmppId: "id-of-alice", fromSelf: true, sender: "alice@localhost/phone" });
 const known = [ours, recordOf("<bobs@net>", { xmppId: "id-of-bobs", sender: "bob" })];
 const lookups = {
+  ...noRoomLookups,
   message: async (_: number, id: string) => known.find((record) => record.remoteId === id),
   reaction: async () => undefined,
 };

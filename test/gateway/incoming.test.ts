@@ -8,7 +8,7 @@ import type { IncomingRow, Store } from "../../src/gateway/ports.ts";
 import { createTestClock, settle } from "../kit/clock.ts";
 import { incoming, recordOf } from "../kit/rows.ts";
 import { openTestStore, seedAccounts, waitingIn } from "../store/open-store.ts";
-import { createLog, eventually, RecordingOutput } from "./setup.ts";
+import { createLog, eventually, noRooms, RecordingOutput } from "./setup.ts";
 
 async function setUp(change: (store: Store) => Store = (store) => store) {
   const clock = createTestClock();
@@ -35,6 +35,7 @@ async function setUp(change: (store: Store) => Store = (store) => store) {
     store: store.lanes,
     messages: store.messages,
     reactions: store.reactions,
+    rooms: noRooms,
     contacts,
     output,
     userOf: (account) => users.get(account),

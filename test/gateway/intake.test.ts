@@ -7,9 +7,9 @@ import { Lanes } from "../../src/gateway/lanes.ts";
 import type { IncomingRow } from "../../src/gateway/ports.ts";
 import { createTestClock, settle } from "../kit/clock.ts";
 import { openTestStore, seedAccounts, waitingIn } from "../store/open-store.ts";
-import { createLog, eventually } from "./setup.ts";
+import { createLog, noRoomLookups, eventually } from "./setup.ts";
 
-const lookups = { message: async () => undefined, reaction: async () => undefined };
+const lookups = { message: async () => undefined, reaction: async () => undefined, ...noRoomLookups };
 
 /** A bridge that opens what `open` opens; by default the bytes are the text. */
 async function setUp(open: (text: string) => Promise<readonly Incoming[]> = async (text) => [mail(text)]) {

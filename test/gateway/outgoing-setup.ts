@@ -6,7 +6,7 @@ import { OutgoingWorker } from "../../src/gateway/outgoing.ts";
 import type { IncomingRow, Store } from "../../src/gateway/ports.ts";
 import { createTestClock, type TestClock } from "../kit/clock.ts";
 import { openTestStore, seedAccounts, waitingIn } from "../store/open-store.ts";
-import { createLog } from "./setup.ts";
+import { createLog, noRooms } from "./setup.ts";
 
 export const minute = 60_000;
 export const day = 86_400_000;
@@ -68,6 +68,7 @@ export async function setUpOutgoing(
     store: store.lanes,
     messages: store.messages,
     reactions: store.reactions,
+    rooms: noRooms,
     clock,
     log,
     faults: noFaults,

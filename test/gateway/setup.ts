@@ -1,5 +1,6 @@
 // What the tests of the core share: a log that remembers, an output that remembers, and a wait on the test's clock.
 import type { Logger } from "#bridge";
+import type { DeliveryLookups } from "../../src/gateway/deliveries.ts";
 import type { OutputItem, PresenceOut, XmppOutput } from "../../src/gateway/ports.ts";
 import { settle, type TestClock } from "../kit/clock.ts";
 
@@ -8,6 +9,17 @@ export interface Line {
   readonly message: string;
   readonly fields: object;
 }
+
+/** For workers in conversations with contacts. */
+export const noRooms = {
+  view: async () => undefined,
+  reflection: () => undefined,
+  stanzaIdOf: async () => undefined,
+};
+export const noRoomLookups: Pick<DeliveryLookups, "inRoom" | "fromContact"> = {
+  inRoom: (_, __, delivery) => delivery,
+  fromContact: (_, __, delivery) => delivery,
+};
 
 export function createLog(): Logger & { readonly lines: Line[] } {
   const lines: Line[] = [];
@@ -50,6 +62,18 @@ export class RecordingOutput implements XmppOutput {
   subscription(user: string, contact: string | undefined, type: string): void {
     this.calls.push(`${type} ${contact ?? "gateway"} to ${user}`);
   }
+  fits(local: string): boolean {
+    return /^[^A-Z\s]+$/.test(local);
+  }
+  roomAddress(local: string): string {
+    return `${local}@toy.localhost`;
+  }
+  roomGone(local: string, nick: string, clients: readonly string[]): void {
+    this.calls.push(`${clients.join(" ")} out of ${local} as ${nick}`);
+  }
+  roomTyping(local: string, nick: string, clients: readonly string[], active: boolean): void {
+    this.calls.push(`${nick} ${active ? "types" : "stops"} in ${local} for ${clients.join(" ")}`);
+  }
   tell(user: string, text: string): void {
     this.calls.push(`tell ${user}: ${text}`);
   }
@@ -77,6 +101,8 @@ export function textOf({ row: { body }, emojis }: OutputItem): string {
     case "delivered":
     case "read":
       return `${body.kind} ${body.origin.id}`;
+    case "room":
+      return `room: ${body.event.do}`;
     default:
       return body satisfies never;
   }

@@ -18,6 +18,7 @@ export interface ViaductOptions {
   readonly limits?: object;
   readonly permissions?: object;
   readonly web?: object;
+  readonly net?: object;
   readonly parts?: Omit<Parts, "bridges">;
   /** Given again to start on the data of an earlier run. */
   readonly dir?: string;
@@ -56,7 +57,10 @@ export async function startViaduct(options: ViaductOptions): Promise<Viaduct> {
 /** Writes viaduct.yaml into `dir` and returns its path. */
 export function writeConfig(
   dir: string,
-  options: Pick<ViaductOptions, "componentPort" | "domain" | "settings" | "limits" | "permissions" | "web" | "bridges">,
+  options: Pick<
+    ViaductOptions,
+    "componentPort" | "domain" | "settings" | "limits" | "permissions" | "web" | "net" | "bridges"
+  >,
 ): string {
   const { domain = "localhost" } = options;
   const file = join(dir, "viaduct.yaml");
@@ -72,6 +76,7 @@ export function writeConfig(
     limits: { ...openLimits, ...options.limits },
     ...(options.permissions ? { permissions: options.permissions } : {}),
     ...(options.web ? { web: options.web } : {}),
+    ...(options.net ? { net: options.net } : {}),
     bridges,
   };
   writeFileSync(file, stringify(config), { mode: 0o600 });

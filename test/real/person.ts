@@ -7,6 +7,18 @@ export const gatewayJid = "email.localhost";
 /** The JID of a mail address at the gateway (XEP-0106). */
 export const jidOf = (address: string): string => `${address.replace("@", "\\40")}@${gatewayJid}`;
 
+/** How a story speaks of a network: the gateway's JID there, and the JID of one of its people. */
+export interface Network {
+  readonly gateway: string;
+  readonly jidOf: (address: string) => string;
+}
+const mail: Network = { gateway: gatewayJid, jidOf };
+/** `@ann:matrix.test` is ann\\3amatrix.test (XEP-0106). */
+export const matrixNetwork: Network = {
+  gateway: "matrix.localhost",
+  jidOf: (address) => `${address.replace(/^@/, "").replace(":", "\\3a")}@matrix.localhost`,
+};
+
 export const bodyOf = (stanza: Element): string => stanza.getChildText("body") ?? "";
 export const bare = (stanza: Element): string => String(stanza.attrs.from).split("/")[0] ?? "";
 
@@ -45,15 +57,16 @@ const isReceiptFor = (id: string) => (stanza: Element) =>
   stanza.getChild("received", "urn:xmpp:receipts")?.attrs.id === id;
 const patience = 20_000;
 
-export async function connectPerson(options: XmppClientOptions): Promise<Person> {
+export async function connectPerson(options: XmppClientOptions, network: Network = mail): Promise<Person> {
+  const { gateway, jidOf } = network;
   const client = await XmppClient.connect({ ...options, presence: false });
   // As every client does, and before its presence: only then do subscriptions reach it (RFC 6121 section 2.2).
   await client.request("<iq type='get'><query xmlns='jabber:iq:roster'/></iq>");
   client.send("<presence/>");
   const notice = async (what: string): Promise<string> =>
-    bodyOf(await client.next(isTextFrom(gatewayJid), { what, timeoutMs: patience }));
+    bodyOf(await client.next(isTextFrom(gateway), { what, timeoutMs: patience }));
   const ask = (line: string): Promise<string> => {
-    client.message({ to: gatewayJid, body: line });
+    client.message({ to: gateway, body: line });
     return notice(`the gateway's answer to "${line}"`);
   };
   return {

@@ -23,7 +23,7 @@ describe("an address", () => {
     ["BOB@toy.localhost/x", { kind: "contact", id: "bob" }],
     [String.raw`bob\40example.org@toy.localhost`, { kind: "contact", id: "bob@example.org" }],
     [String.raw`bob\20@toy.localhost`, { kind: "malformed" }],
-    ["b!@toy.localhost", { kind: "nobody" }],
+    ["b!@toy.localhost", { kind: "unclaimed", local: "b!" }],
   ] as const)("%s is who it is", (jid, address) => {
     expect(resolve(addresses, jid)).toEqual(address);
     // From memory it is the same.

@@ -33,6 +33,7 @@ function setUp(...features: Feature[]) {
     addresses: new Addresses("toy.localhost", addressing),
     log,
     serverDomain: "localhost",
+    named: async () => undefined,
     mayUse: (user) => user.endsWith("@localhost"),
     send: (stanza) => void sent.push(stanza.toString()),
   });
@@ -155,6 +156,7 @@ describe("an error of a handler", () => {
       addresses: new Addresses("toy.localhost", addressing),
       log: createLog(),
       serverDomain: "localhost",
+      named: async () => undefined,
       mayUse: () => true,
       send: () => {
         throw new Error("the link is down");

@@ -4,10 +4,12 @@ import { first } from "./0001-first.ts";
 import { fewerPages } from "./0002-fewer-pages.ts";
 import { reactionsAndRecords } from "./0003-reactions-and-records.ts";
 import { files } from "./0004-files.ts";
+import { rooms } from "./0005-rooms.ts";
 
 export const migrations: Record<string, Migration> = {
   "0001-first": first,
   "0002-fewer-pages": fewerPages,
   "0003-reactions-and-records": reactionsAndRecords,
   "0004-files": files,
+  "0005-rooms": rooms,
 };

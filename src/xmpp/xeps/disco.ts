@@ -11,6 +11,11 @@ export const capsNode = "urn:viaduct";
 export interface DiscoOptions {
   readonly router: Router;
   readonly gateway: Identity;
+  /** The gateway is a place for rooms as well (XEP-0045 section 6.1): what it is then, and the rooms of a user. */
+  readonly rooms?: {
+    readonly identity: Identity;
+    readonly items: (request: IqRequest) => Promise<DiscoNode["items"]>;
+  };
   /** Items below the gateway's own node, and the identity and items of other nodes (XEP-0050). */
   readonly nodes?: (request: IqRequest, node: string) => DiscoNode | undefined;
 }
@@ -41,45 +46,55 @@ export function capsOf(options: DiscoOptions): (contact: boolean) => Element {
   return (contact) => el("c", contact ? attributes.contact : attributes.gateway);
 }
 
-const targetOf = (request: IqRequest): Target => (request.contact === undefined ? "gateway" : "contact");
-const identityOf = (target: Target, options: DiscoOptions) =>
-  target === "gateway" ? options.gateway : contactIdentity;
+function identitiesOf(target: Target, { gateway, rooms }: DiscoOptions): readonly Identity[] {
+  if (target !== "gateway") return [contactIdentity];
+  return rooms ? [rooms.identity, gateway] : [gateway];
+}
 
 function info(request: IqRequest, options: DiscoOptions): Element {
   const node = attr(request.payload, "node");
-  const target = targetOf(request);
+  const { target } = request;
   if (node !== undefined && node !== `${capsNode}#${hash(target, options)}`) {
-    const other = request.contact === undefined ? options.nodes?.(request, node) : undefined;
+    const other = target === "gateway" ? options.nodes?.(request, node) : undefined;
     if (other === undefined) throw new StanzaError("item-not-found");
-    return describe(node, other.identity, other.features);
+    return describe(node, [other.identity], other.features);
   }
-  return describe(node, identityOf(target, options), options.router.features(target));
+  return describe(node, identitiesOf(target, options), options.router.features(target));
 }
 
-function items(request: IqRequest, options: DiscoOptions): Element {
+async function items(request: IqRequest, options: DiscoOptions): Promise<Element> {
   const node = attr(request.payload, "node");
-  if (node === undefined) return el("query", { xmlns: NS.discoItems });
-  const other = request.contact === undefined ? options.nodes?.(request, node) : undefined;
+  if (node === undefined) {
+    const rooms = request.target === "gateway" ? await options.rooms?.items(request) : undefined;
+    return el("query", { xmlns: NS.discoItems }, ...(rooms ?? []).map(itemElement));
+  }
+  const other = request.target === "gateway" ? options.nodes?.(request, node) : undefined;
   if (other === undefined) throw new StanzaError("item-not-found");
-  return el(
-    "query",
-    { xmlns: NS.discoItems, node },
-    ...other.items.map((item) => el("item", { jid: item.jid, node: item.node, name: item.name })),
-  );
+  return el("query", { xmlns: NS.discoItems, node }, ...other.items.map(itemElement));
 }
 
-function describe(node: string | undefined, identity: Identity, features: readonly string[]): Element {
+const itemElement = (item: DiscoNode["items"][number]): Element =>
+  el("item", { jid: item.jid, node: item.node, name: item.name });
+
+/** `more` is a form (XEP-0128). */
+export function describe(
+  node: string | undefined,
+  identities: readonly Identity[],
+  features: readonly string[],
+  more?: Element,
+): Element {
   return el(
     "query",
     { xmlns: NS.discoInfo, node },
-    el("identity", { category: identity.category, type: identity.type, name: identity.name }),
+    ...identities.map(({ category, type, name }) => el("identity", { category, type, name })),
     ...features.map((feature) => el("feature", { var: feature })),
+    more,
   );
 }
 
 /** XEP-0115 section 5.1. */
 function hash(target: Target, options: DiscoOptions): string {
-  const { category, type, name } = identityOf(target, options);
-  const text = [`${category}/${type}//${name}`, ...options.router.features(target)].map((part) => `${part}<`).join("");
+  const identities = identitiesOf(target, options).map(({ category, type, name }) => `${category}/${type}//${name}`);
+  const text = [...identities.toSorted(), ...options.router.features(target)].map((part) => `${part}<`).join("");
   return createHash("sha1").update(text).digest("base64");
 }

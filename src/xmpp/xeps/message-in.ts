@@ -22,6 +22,8 @@ export interface MessageInOptions {
   readonly onPrivilege: (stanza: Element) => void;
   /** A user's server answered a stanza of this id with an error. */
   readonly onRefused: (id: string, reason: string) => void;
+  /** Takes an invitation into a room (XEP-0249) to a contact; false: the stanza is none. */
+  readonly inviteDirectly: (user: string, contact: string, stanza: Element) => Promise<boolean>;
 }
 
 export function messages(options: MessageInOptions): Feature {
@@ -44,7 +46,7 @@ export function messages(options: MessageInOptions): Feature {
 
 async function receive(
   request: Request,
-  { bridge, gateway, files, serverDomain, onPrivilege, onRefused }: MessageInOptions,
+  { bridge, gateway, files, serverDomain, onPrivilege, onRefused, inviteDirectly }: MessageInOptions,
 ): Promise<void> {
   const { stanza, from, contact } = request;
   const type = attr(stanza, "type") ?? "normal";
@@ -61,12 +63,13 @@ async function receive(
     return;
   }
   if (type === "headline" || isForwarded(stanza)) return;
-  if (type === "groupchat") throw new StanzaError("feature-not-implemented", "There are no rooms here.");
+  if (type === "groupchat") throw new StanzaError("feature-not-implemented", "This is not a room.");
   if (contact === undefined) {
     const text = textOf(stanza, "body");
     if (text?.trim()) await gateway.hear(bridge, from.bare, text);
     return;
   }
+  if (await inviteDirectly(from.bare, contact, stanza)) return;
   const body = decode(stanza, from.toString(), { files });
   if (body) return gateway.submit(bridge, from.bare, contact, body);
   const active = chatState(stanza);
@@ -147,14 +150,14 @@ function emojisOf(reactions: Element): readonly string[] {
 }
 
 /** XEP-0085: true while the user types, false when they stopped, undefined when nothing is said of it. */
-function chatState(stanza: Element): boolean | undefined {
+export function chatState(stanza: Element): boolean | undefined {
   const state = children(stanza, undefined, NS.chatStates)[0]?.getName();
   if (state === undefined) return undefined;
   return state === "composing";
 }
 
 /** Carbons, archive results and forwards name other senders inside; none of them is a message to a contact (X05). */
-function isForwarded(stanza: Element): boolean {
+export function isForwarded(stanza: Element): boolean {
   return children(stanza).some((node) => {
     const ns = node.getNS();
     return ns === NS.carbons || ns === NS.mam || ns === NS.forward;

@@ -17,7 +17,12 @@ export interface MessageContext {
 /** Older messages carry their time (XEP-0203). */
 const delayAfter = 60_000;
 
-export function messageStanza(item: OutputItem, context: MessageContext): Element {
+/** What of an item its stanza is made of. */
+export type Written = Pick<OutputItem, "user" | "replyTo" | "emojis"> & {
+  readonly row: Pick<OutputItem["row"], "key" | "body" | "createdAt">;
+};
+
+export function messageStanza(item: Written, context: MessageContext): Element {
   const { row, user } = item;
   const { body } = row;
   switch (body.kind) {
@@ -68,6 +73,8 @@ export function messageStanza(item: OutputItem, context: MessageContext): Elemen
       );
     case "failed":
       return errorStanza(context.from, body.origin, body.condition, body.text);
+    case "room":
+      throw new RangeError("what happens in a room is written by muc/stanzas.ts");
     default:
       return body satisfies never;
   }
@@ -90,7 +97,7 @@ export function noticeStanza(from: string, user: string, id: string | undefined,
 
 type Content = Extract<OutputItem["row"]["body"], { kind: "message" }>["message"];
 
-function contentStanza(item: OutputItem, message: Content, { from, now, markable, links }: MessageContext): Element {
+function contentStanza(item: Written, message: Content, { from, now, markable, links }: MessageContext): Element {
   const { row, user, replyTo } = item;
   const lead = leadOf(message);
   const { named, linked } = filesOf(item, message, links);
@@ -116,7 +123,7 @@ function contentStanza(item: OutputItem, message: Content, { from, now, markable
 }
 
 /** Files with a link, and a line for each that has none because there is no HTTP server to serve it. */
-function filesOf({ row }: OutputItem, { attachments = [] }: Content, links: FileLinks | undefined) {
+function filesOf({ row }: Written, { attachments = [] }: Content, links: FileLinks | undefined) {
   const named: string[] = [];
   const linked: LinkedFile[] = [];
   for (const [position, file] of attachments.entries()) {

@@ -74,10 +74,7 @@ test("an address and a password are enough, and the login renews itself", async 
   const { prompts, result } = await signIn([{ address: "@alice:matrix.test" }, { password: "secret" }]);
   expect(prompts.map(({ fields }) => fields.map(({ name, kind }) => [name, kind]))).toEqual([
     [["address", "text"]],
-    [
-      ["password", "secret"],
-      ["token", "secret"],
-    ],
+    [["password", "secret"]],
   ]);
   expect(result).toMatchObject({
     self: "@alice:matrix.test",
@@ -152,9 +149,9 @@ test("a pasted token is asked whose it is, and must be the named account's", asy
     access_token: string;
     device_id: string;
   };
-  const { prompts } = await signIn([{ address: "@alice:matrix.test" }, { token }]);
+  const { prompts } = await signIn([{ address: "@alice:matrix.test" }, { password: token }]);
   expect(prompts[2]?.error).toBe("That belongs to @mallory:matrix.test, not to @alice:matrix.test.");
-  const { result } = await signIn([{ address: "@mallory:matrix.test" }, { token: "nonsense" }, { token }]);
+  const { result } = await signIn([{ address: "@mallory:matrix.test" }, { password: "nonsense" }, { password: token }]);
   expect(result?.credentials).toEqual({
     kind: "token",
     baseUrl: proxy.baseUrl,

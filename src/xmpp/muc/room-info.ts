@@ -1,0 +1,85 @@
+// XEP-0045: Multi-User Chat, section 6: what a room is. XEP-0128: Service Discovery Extensions. XEP-0410: MUC Self-Ping.
+import { GatewayError } from "../../gateway/errors.ts";
+import type { FoundRoom } from "../../gateway/room-directory.ts";
+import { NS } from "../ns.ts";
+import type { IqRequest, IqRoute } from "../router.ts";
+import { attr, type Element, el } from "../stanza.ts";
+import { StanzaError } from "../stanza-error.ts";
+import { describe } from "../xeps/disco.ts";
+import type { MucOptions } from "./options.ts";
+
+/** Section 7.12 of XEP-0045: the node by which a client asks for its nick. */
+const nickNode = "x-roomuser-item";
+
+export function infoRoutes(options: MucOptions, features: () => readonly string[]): readonly IqRoute[] {
+  const get = { type: "get", name: "query" } as const;
+  return [
+    { ...get, ns: NS.discoInfo, targets: ["room"], handle: (request) => info(request, options, features()) },
+    {
+      ...get,
+      ns: NS.discoItems,
+      targets: ["room"],
+      handle: async (request) => {
+        await foundRoom(request, options);
+        // Who is there only those who are in are told, by presence.
+        return el("query", { xmlns: NS.discoItems });
+      },
+    },
+    { type: "get", name: "ping", ns: NS.ping, targets: ["room"], handle: () => undefined },
+    { type: "get", name: "ping", ns: NS.ping, targets: ["occupant"], handle: (request) => selfPing(request, options) },
+  ];
+}
+
+/** The room that a request is for. Throws GatewayError `item-not-found` when this user knows no such room. */
+export async function foundRoom({ from, room }: IqRequest, { bridge, gateway }: MucOptions): Promise<FoundRoom> {
+  const found = room && (await gateway.rooms.known.find(bridge, from.bare, room.local));
+  if (found) return found;
+  throw new GatewayError("item-not-found", "There is no such room, or you are not in it.");
+}
+
+async function info(request: IqRequest, options: MucOptions, features: readonly string[]): Promise<Element> {
+  const found = await foundRoom(request, options);
+  const { room, account } = found;
+  const node = attr(request.payload, "node");
+  if (node === nickNode) {
+    const own = await options.gateway.rooms.known.participant(found, account.self);
+    const name = own?.nick ?? account.self;
+    return describe(node, [{ category: "conference", type: "text", name }], []);
+  }
+  if (node !== undefined) throw new StanzaError("item-not-found");
+  // Section 15.3: how the room is.
+  const kinds = [
+    room.access === "open" ? "muc_open" : "muc_membersonly",
+    "muc_hidden",
+    "muc_nonanonymous",
+    "muc_persistent",
+    "muc_unmoderated",
+    "muc_unsecured",
+  ];
+  const identity = { category: "conference", type: "text", name: room.name ?? room.local };
+  return describe(undefined, [identity], [...features, ...kinds].toSorted(), await infoForm(found, options));
+}
+
+/** Section 6.4. */
+async function infoForm(found: FoundRoom, { gateway }: MucOptions): Promise<Element> {
+  const { room } = found;
+  const count = room.members ?? (await gateway.rooms.known.people(found)).length;
+  const field = (name: string, value: string | number) => el("field", { var: name }, el("value", {}, String(value)));
+  return el(
+    "x",
+    { xmlns: NS.dataForms, type: "result" },
+    el("field", { var: "FORM_TYPE", type: "hidden" }, el("value", {}, NS.mucRoomInfo)),
+    field("muc#roominfo_description", room.name ?? room.local),
+    field("muc#roominfo_subject", room.topic ?? ""),
+    field("muc#roominfo_occupants", count),
+  );
+}
+
+/** XEP-0410 section 3: a client asks its own nick whether it is still in. */
+async function selfPing({ from, room }: IqRequest, { bridge, gateway }: MucOptions): Promise<undefined> {
+  const inside = await gateway.rooms.known.inside(bridge, from.bare, room?.local ?? "", from.toString());
+  if (inside.own.nick === room?.nick) return undefined;
+  const other = await gateway.rooms.known.person(inside, room?.nick ?? "");
+  // Section 3.2: these two tell a client that it is in all the same.
+  throw new StanzaError(other ? "service-unavailable" : "item-not-found");
+}

@@ -1,0 +1,106 @@
+// The stage of a Matrix story on real servers: an XMPP server, Synapse, the gateway between them, and people on both sides.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createMatrixBridge } from "../../bridges/matrix/index.ts";
+import type { GatewayLogger } from "../../src/log.ts";
+import { MatrixPerson } from "../kit/matrix-person.ts";
+import { startViaduct, type Viaduct } from "../kit/viaduct.ts";
+import { freePorts } from "../lab/ports.ts";
+import { startSynapse, type Synapse } from "../lab/synapse.ts";
+import { startXmppServer, type XmppServer, type XmppServerName } from "../lab/xmpp-server.ts";
+import { connectPerson, matrixNetwork, type Person } from "./person.ts";
+import { until } from "./stage.ts";
+
+export interface MatrixStageOptions {
+  readonly xmpp: XmppServerName;
+  /** Users of the XMPP server, all with the password "pw". */
+  readonly users: readonly string[];
+  /** Users of the homeserver, all with the password "secret". */
+  readonly people: readonly string[];
+  readonly log?: GatewayLogger;
+}
+
+export interface MatrixStage {
+  readonly xmpp: XmppServer;
+  readonly synapse: Synapse;
+  readonly gateway: Viaduct;
+  /** An XMPP user, logged in; `signIn` takes a Matrix user name. */
+  enter(user: string, resource?: string): Promise<Person>;
+  /** Somebody on Matrix, with a client of their own. */
+  person(user: string, options?: { readonly crypto?: boolean }): Promise<MatrixPerson>;
+  /** The XMPP user has an account there and it is online. */
+  online(user: string): Promise<void>;
+  stopGateway(): Promise<void>;
+  startGateway(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function setMatrixStage(options: MatrixStageOptions): Promise<MatrixStage> {
+  const [webPort = 0] = await freePorts(1);
+  const [xmpp, synapse] = await Promise.all([
+    startXmppServer(options.xmpp, {
+      users: Object.fromEntries(options.users.map((user) => [user, "pw"])),
+      components: [{ jid: matrixNetwork.gateway, secret: "secret" }],
+    }),
+    startSynapse({ users: Object.fromEntries(options.people.map((user) => [user, "secret"])) }),
+  ]);
+  const dir = mkdtempSync(join(tmpdir(), "viaduct-matrix-"));
+  const start = async (): Promise<Viaduct> => {
+    const running = await startViaduct({
+      componentPort: xmpp.componentPort,
+      bridges: { matrix: createMatrixBridge({ times: { first: 50, most: 500 } }) },
+      settings: { matrix: { accounts: { homeserver: synapse.baseUrl } } },
+      net: { allowPrivateHosts: ["127.0.0.1", "localhost", "upload.localhost"] },
+      web: { listen: `127.0.0.1:${webPort}`, publicUrl: `http://127.0.0.1:${webPort}/` },
+      limits: { minFreeDisk: "1 MiB" },
+      dir,
+      ...(options.log === undefined ? {} : { log: options.log }),
+    });
+    await until("the component is up", () => running.components.every(({ link }) => link.state === "up"));
+    return running;
+  };
+  let gateway: Viaduct | undefined = await start();
+  const users: Person[] = [];
+  const people: MatrixPerson[] = [];
+
+  const stage: MatrixStage = {
+    xmpp,
+    synapse,
+    get gateway() {
+      if (gateway === undefined) throw new Error("the gateway was stopped");
+      return gateway;
+    },
+    async enter(user, resource = "laptop") {
+      const person = await connectPerson({ port: xmpp.c2sPort, user, password: "pw", resource }, matrixNetwork);
+      users.push(person);
+      return person;
+    },
+    async person(user, more = {}) {
+      const person = await MatrixPerson.connect({ baseUrl: synapse.baseUrl, user, password: "secret", ...more });
+      people.push(person);
+      return person;
+    },
+    online: (user) =>
+      until(`the account of ${user} is online`, () => {
+        const { accounts, sessions } = stage.gateway.gateway;
+        const [account] = accounts.of("matrix", `${user}@localhost`);
+        return account !== undefined && sessions.stateOf(account.id)?.state === "online";
+      }),
+    async stopGateway() {
+      await gateway?.stop();
+      gateway = undefined;
+    },
+    async startGateway() {
+      gateway ??= await start();
+    },
+    async stop() {
+      for (const person of people) person.stop();
+      for (const user of users) await user.close();
+      await gateway?.stop();
+      await Promise.all([xmpp.stop(), synapse.stop()]);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+  return stage;
+}

@@ -59,6 +59,8 @@ describe("commands of a session", () => {
         "accounts - Your accounts and their state",
         "add ADDRESS [NAME] - Add a contact",
         "contacts [ACCOUNT] - Your contacts here",
+        "rooms [NAME] - Your rooms on the network, to join one",
+        "leave [NAME] - Leave a room on the network",
         "full ADDRESS - The whole of the last message of a contact",
         "logout [ACCOUNT] - Sign out and delete your data here",
         "ring [HOW] - Ring a bell",

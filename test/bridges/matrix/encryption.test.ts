@@ -1,4 +1,5 @@
 // Encrypted chats through a session of the bridge, on a real Synapse with another client at the far end.
+import { CryptoEvent, type VerificationRequest, VerifierEvent } from "matrix-js-sdk/lib/crypto-api/index.js";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import type { MatrixCredentials } from "../../../bridges/matrix/credentials.ts";
 import { hasCrypto } from "../../../bridges/matrix/crypto/database-records.ts";
@@ -277,6 +278,99 @@ async function talk({ session }: Live, word: string, answers: readonly string[])
   if (!step.done) throw new Error(`it asks: ${JSON.stringify(step.value)}`);
   return step.value;
 }
+
+/** Alice's other client goes on with a verification: accepts what we asked, compares, and says `same`. */
+async function compareElsewhere(request: VerificationRequest, same: boolean): Promise<string> {
+  if (!request.initiatedByMe) await request.accept();
+  await expect.poll(() => request.verifier !== undefined, { timeout: 10_000 }).toBe(true);
+  const verifier = request.verifier;
+  if (verifier === undefined) throw new Error("no verifier");
+  const shown = Promise.withResolvers<string>();
+  verifier.on(VerifierEvent.ShowSas, ({ sas, confirm, mismatch }) => {
+    shown.resolve((sas.emoji ?? []).map(([symbol, name]) => `${symbol} ${name}`).join(", "));
+    if (same) void confirm();
+    else mismatch();
+  });
+  const done = verifier.verify();
+  done.catch(() => {});
+  return shown.promise;
+}
+
+/** An encrypted chat has started the keys of both of Alice's devices. */
+async function twoDevices(): Promise<{ elsewhere: MatrixPerson; account: Live }> {
+  const elsewhere = await aliceElsewhere();
+  await elsewhere.setUpRecovery();
+  const account = await online();
+  await elsewhere.createRoom({ name: "Diary", encrypted: true });
+  await keysAreUp();
+  return { elsewhere, account };
+}
+
+test("the user's other device vouches for the gateway when both show the same emoji", async () => {
+  const { elsewhere, account } = await twoDevices();
+  expect(await talk(account, "encryption", [])).toBe(
+    [
+      `Encryption of ${alice.userId}:`,
+      "Messages of encrypted chats are encrypted and decrypted on this gateway: whoever runs it could read them.",
+      'This gateway is not verified: write "verify" or "recover", otherwise others may hide its messages or send it no keys.',
+      "Key backup is off here: messages from before the gateway came stay unreadable.",
+      "Encrypted chats: Diary.",
+    ].join("\n"),
+  );
+  const asked = Promise.withResolvers<VerificationRequest>();
+  elsewhere.client.once(CryptoEvent.VerificationRequestReceived, asked.resolve);
+  const verify = account.session.commands?.find(({ word }) => word === "verify")?.run("");
+  expect((await verify?.next())?.value).toMatchObject({ title: "Accept on your other device" });
+  const [emoji, step] = await Promise.all([
+    asked.promise.then((request) => compareElsewhere(request, true)),
+    verify?.next({ go: "ok" }),
+  ]);
+  expect(step?.value).toMatchObject({ title: "Do both show the same emoji?", instructions: emoji });
+  expect(await verify?.next({ same: "yes" })).toEqual({
+    done: true,
+    value: "Verified: your other devices trust this gateway now.",
+  });
+  await expect.poll(() => talk(account, "encryption", []), { timeout: 10_000 }).toContain("Key backup is on.");
+}, 30_000);
+
+test("a request of the user's other device is told once, and verify takes it up", async () => {
+  const { elsewhere, account } = await twoDevices();
+  const crypto = elsewhere.client.getCrypto();
+  const request = await crypto?.requestOwnUserVerification();
+  if (request === undefined) throw new Error("no request");
+  await expect
+    .poll(() => account.host.notices, { timeout: 10_000 })
+    .toEqual([
+      `Another device of ${alice.userId} (${elsewhere.deviceId}) asks to compare emoji with this gateway. If that is you, write "verify".`,
+    ]);
+  const verify = account.session.commands?.find(({ word }) => word === "verify")?.run("");
+  const [emoji, step] = await Promise.all([compareElsewhere(request, false), verify?.next()]);
+  expect(step?.value).toMatchObject({ instructions: emoji });
+  expect(await verify?.next({ same: "no" })).toMatchObject({
+    done: true,
+    value: expect.stringContaining("Not verified."),
+  });
+  expect(await talk(account, "encryption", [])).toContain("This gateway is not verified");
+}, 30_000);
+
+test("a recovery key may be mistyped, and a wrong one opens nothing", async () => {
+  const { account } = await twoDevices();
+  const others = "EsTc LW2K PGiF wKEA 3As5 g5c4 BXwk qeeJ ZJV8 Q9fu gUMN UE4d"; // the specification's example
+  const recover = account.session.commands?.find(({ word }) => word === "recover")?.run("");
+  expect((await recover?.next())?.value).toMatchObject({ fields: [{ name: "key", kind: "secret" }] });
+  expect((await recover?.next({ key: "my cat" }))?.value).toMatchObject({
+    error: "That is not a recovery key: it has twelve groups of four letters and digits.",
+  });
+  expect((await recover?.next({ key: others }))?.value).toMatchObject({
+    error: "That is not the recovery key of this account.",
+  });
+  expect(await errorOf(recover?.next({ key: others }) ?? Promise.resolve())).toMatchObject({
+    kind: "reject",
+    condition: "not-authorized",
+  });
+  for (const bytes of account.host.records.map.values())
+    expect(Buffer.from(bytes).toString("latin1")).not.toContain(others.slice(0, 9));
+}, 30_000);
 
 test("an account signed in with a token has no keys: it says why, and sends nothing in the clear", async () => {
   const token = { ...alice, kind: "token" as const };

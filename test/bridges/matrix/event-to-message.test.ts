@@ -339,6 +339,14 @@ describe("other events of the timeline", () => {
       { type: "message", id: base.id, text: "", digest: "decrypted", attachments: [{ name: "a.jpg" }] },
     ]);
   });
+
+  it("a message of the user's own is shown again instead: nobody here corrects what they wrote", () => {
+    const found = message(`{"msgtype": "m.text", "body": "mine"}`);
+    if (found?.type !== "message") throw new Error("no message");
+    expect(asCorrection({ ...found, from: "self" })).toMatchObject([
+      { type: "message", id: base.id, from: "self", text: "mine", digest: "decrypted" },
+    ]);
+  });
 });
 
 describe("state", () => {

@@ -8,7 +8,7 @@ import { MemoryHost, MemoryRecords } from "../../../src/bridge/harness.ts";
 import { MatrixPerson, saying, type SeenEvent } from "../../kit/matrix-person.ts";
 import { startSynapse, type Synapse } from "../../lab/synapse.ts";
 import { startHomeserverProxy } from "./homeserver-proxy.ts";
-import { contact, type Live, live, outgoing, room, signIn, waitFor } from "./matrix-lab.ts";
+import { contact, keysOf, type Live, live, outgoing, room, signIn, waitFor } from "./matrix-lab.ts";
 
 let synapse: Synapse;
 let bob: MatrixPerson;
@@ -53,19 +53,6 @@ async function again({ host, end }: Live): Promise<Live> {
   await next.records.save(host.records.map);
   return online(alice, next);
 }
-
-/** From now on other clients can send this device keys. */
-const keysAreUp = (): Promise<unknown> =>
-  expect
-    .poll(async () => {
-      const response = await fetch(`${synapse.baseUrl}/_matrix/client/v3/keys/query`, {
-        method: "POST",
-        headers: { authorization: `Bearer ${bob.client.getAccessToken()}` },
-        body: JSON.stringify({ device_keys: { [alice.userId]: [alice.deviceId] } }),
-      });
-      return response.text();
-    })
-    .toContain(`"device_id":"${alice.deviceId}"`);
 
 /** Alice and Bob in an encrypted chat of two that he made. */
 async function chatting(account: Live): Promise<string> {
@@ -133,7 +120,7 @@ test("an encrypted room goes both ways, also for those who come later", async ()
   onTestFinished(() => carol.stop());
   const roomId = await bob.createRoom({ name: "Tea", encrypted: true, invite: [alice.userId] });
   await account.until((event) => event.type === "room" && event.self === "invited", "the invitation");
-  await keysAreUp();
+  await keysOf(synapse, alice);
   await account.session.join(roomId);
   await bob.until(() => bob.members(roomId).length === 2);
   await bob.say(roomId, "welcome");
@@ -302,7 +289,7 @@ async function twoDevices(): Promise<{ elsewhere: MatrixPerson; account: Live }>
   await elsewhere.setUpRecovery();
   const account = await online();
   await elsewhere.createRoom({ name: "Diary", encrypted: true });
-  await keysAreUp();
+  await keysOf(synapse, alice);
   return { elsewhere, account };
 }
 

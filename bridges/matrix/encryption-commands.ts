@@ -186,7 +186,7 @@ export class EncryptionCommands {
     const named = rooms.slice(0, mostListed).join(", ");
     const more = rooms.length > mostListed ? `, and ${rooms.length - mostListed} more` : "";
     lines.push(rooms.length === 0 ? "None of your chats is encrypted." : `Encrypted chats: ${named}${more}.`);
-    if (unreadable.size > 0) lines.push(`${count(unreadable.size, "message")} wait for their keys.`);
+    if (unreadable.size > 0) lines.push(`Waiting for their keys: ${count(unreadable.size, "message")}.`);
     return lines.join("\n");
   }
 

@@ -13,6 +13,7 @@ export async function tell(event: RoomEvent, room: Room, reading: Reading): Prom
   const { self, draft, encryption, unread, unreadable } = reading;
   const peer = draft.peerOf(room);
   if (event.type === "m.room.power_levels" && peer.kind === "room") return ranksChanged(event, room, peer, self);
+  if (event.type === "m.room.encryption" && !isTurnedOn(event, reading.rooms.get(room.id), self)) return [];
   let readable = event;
   let undecryptable: string | undefined;
   if (event.type === "m.room.encrypted") {
@@ -97,6 +98,11 @@ function newsFrom(
 function withPlace(news: Incoming, room: Room): Incoming {
   if (news.type !== "message" || news.peer.kind !== "contact") return news;
   return { ...news, context: { ...(isObject(news.context) ? news.context : {}), room: room.id } };
+}
+
+/** Who makes an encrypted room, or turns it on in another program, need not be told. */
+function isTurnedOn({ sender }: RoomEvent, before: Room | undefined, self: string): boolean {
+  return sender !== self && before?.self === "join" && before.encryption === undefined;
 }
 
 function withNotice(news: Incoming, event: RoomEvent, { unavailable }: Encryption): Incoming {

@@ -180,8 +180,8 @@ export class EncryptionCommands {
   async *#encryption(): Dialogue {
     const { self, encryption, unreadable } = this.#deps;
     const lines = [`Encryption of ${self}:`];
-    if (encryption.unavailable === undefined) lines.push(...(await this.#trust()));
-    else lines.push(encryption.unavailable);
+    if (encryption.unavailable !== undefined) lines.push(encryption.unavailable);
+    else if (await encryption.isInUse()) lines.push(...(await this.#trust()));
     const rooms = this.#encryptedRooms();
     const named = rooms.slice(0, mostListed).join(", ");
     const more = rooms.length > mostListed ? `, and ${rooms.length - mostListed} more` : "";

@@ -20,11 +20,18 @@ export interface EncryptionDeps {
   readonly signal: AbortSignal;
 }
 
+/** A first sync may name hundreds of encrypted rooms (ms). */
+const restAfterFailure = 30_000;
+
 export class Encryption {
   readonly #deps: EncryptionDeps;
   /** Why this account has none: a sentence for the user. Undefined: it has, or will when it is needed. */
   readonly unavailable: string | undefined;
   #opening: Promise<Crypto> | undefined;
+  /** Whether it ever was, as the disk says at the start. */
+  #before: boolean | undefined;
+  /** After a failure nobody but the user makes another try before (milliseconds since the epoch). */
+  #restsUntil = 0;
   #closed = false;
 
   constructor(deps: EncryptionDeps) {
@@ -37,7 +44,7 @@ export class Encryption {
    * where encryption was ever in use a failure is one of the sync. @throws BridgeError
    */
   async receiveSync(sections: SyncSections): Promise<void> {
-    if (await this.#inUse()) await (await this.#open()).receiveSync(sections);
+    if (await this.isInUse()) await (await this.#open()).receiveSync(sections);
   }
 
   /** An encrypted room was seen. Until others know our keys they send us none, so this cannot wait for the first message. */
@@ -67,9 +74,17 @@ export class Encryption {
     return { kind: "missing", key: { roomId, sessionId }, reason: "This message is encrypted." };
   }
 
+  /** It was needed at some time. @throws BridgeError or what the store throws */
+  async isInUse(): Promise<boolean> {
+    if (this.unavailable !== undefined) return false;
+    if (this.#opening !== undefined) return true;
+    this.#before ??= await hasCrypto(this.#deps.records);
+    return this.#before;
+  }
+
   /** Whether the user's other devices vouch for this one: then new chats may begin encrypted. @throws BridgeError */
   async isVerified(): Promise<boolean> {
-    return (await this.#inUse()) && (await this.trust()).verified;
+    return (await this.isInUse()) && (await this.#open()).isVerified();
   }
 
   /** @throws BridgeError, as do the following */
@@ -92,17 +107,14 @@ export class Encryption {
     await crypto?.close();
   }
 
-  async #inUse(): Promise<boolean> {
-    if (this.unavailable !== undefined) return false;
-    return this.#opening !== undefined || (await hasCrypto(this.#deps.records));
-  }
-
   /** Undefined when it cannot be started now: the rest of the account goes on without it, and the next need tries again. */
   async #started(): Promise<Crypto | undefined> {
     if (this.unavailable !== undefined) return undefined;
+    if (this.#opening === undefined && Date.now() < this.#restsUntil) return undefined;
     try {
       return await this.#open();
     } catch (error) {
+      this.#restsUntil = Date.now() + restAfterFailure;
       if (!this.#closed) this.#deps.log.warn({ err: error }, "the encryption of an account does not start");
       return undefined;
     }

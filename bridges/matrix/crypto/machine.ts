@@ -67,6 +67,8 @@ export interface Crypto {
   readonly encrypt: Encrypt;
   /** Never rejects for what others wrote: that is a result of its own. */
   readonly decrypt: Decrypt;
+  /** As in `trust`, without a request. */
+  isVerified(): Promise<boolean>;
   trust(): Promise<TrustState>;
   /** See recovery.ts. */
   recover(recoveryKey: string): Promise<Recovered>;
@@ -102,6 +104,7 @@ export async function createCrypto(deps: CryptoDeps): Promise<Crypto> {
     trackUsers: async (users) => (await current()).trackUsers(users),
     encrypt: async (message) => (await current()).encrypt(message),
     decrypt: async (roomId, event) => (await current()).decrypt(roomId, event),
+    isVerified: async () => (await current()).isVerified(),
     trust: async () => (await current()).trust(),
     recover: async (recoveryKey) => (await current()).recover(recoveryKey),
     verify: async () => (await current()).verify(),

@@ -183,10 +183,14 @@ test("goes on after a restart", async () => {
 }, 30_000);
 
 test("an account without encrypted chats pays nothing for encryption", async () => {
-  const { host, session } = await online();
+  const account = await online();
+  const { host, session } = account;
   await session.send(outgoing(contact(bob.userId), "in the clear"));
   await bob.join(await bob.nextInvite());
   expect((await bob.next(saying("in the clear"))).encrypted).toBe(false);
+  expect(await talk(account, "encryption", [])).toBe(
+    `Encryption of ${alice.userId}:\nNone of your chats is encrypted.`,
+  );
   expect(await hasCrypto(host.records)).toBe(false);
 });
 

@@ -96,8 +96,9 @@ export class DirectChats {
     try {
       await this.#deps.api.request("GET", ["v3", "profile", userId]);
     } catch (cause) {
-      // Profiles may be hidden, and other servers away: only a clear no counts.
-      if (!(cause instanceof MatrixError) || cause.status !== 404 || cause.code !== "M_NOT_FOUND") return;
+      // Profiles may be hidden, and other servers away: only a clear no counts. Synapse 1.160 says M_UNKNOWN with it.
+      const isNo = cause instanceof MatrixError && cause.status === 404 && /^M_(?:NOT_FOUND|UNKNOWN)$/.test(cause.code);
+      if (!isNo) return;
       throw new BridgeError("reject", `There is no ${userId} on Matrix.`, { condition: "item-not-found", cause });
     }
   }

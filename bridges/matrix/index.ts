@@ -28,6 +28,13 @@ export function createMatrixBridge(deps: MatrixDeps = {}): MatrixBridge {
       const { login } = await import("./login.ts");
       return yield* login(context);
     },
+    accountMode: (options) => options.accounts.enabled,
+    async serve(host) {
+      const { domain } = host.options;
+      if (domain === undefined) return undefined;
+      const { startService } = await import("./appservice/service.ts");
+      return startService(host, domain);
+    },
     async connect(account, host) {
       // What the core stored is what login returned; a credential of an older version asks for a new sign-in.
       const credentials = parseCredentials(account.credentials);

@@ -1,5 +1,6 @@
 // The operator's configuration of this bridge: `bridges.matrix` in the YAML file.
 import * as z from "zod";
+import { domainOptions } from "./appservice/options.ts";
 
 const webUrl = z.string().refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), {
   error: 'expected an address such as "https://matrix.example.org"',
@@ -29,6 +30,11 @@ const accounts = z.strictObject({
 /** The options of the Matrix bridge. */
 export const matrixOptions = z.strictObject({
   accounts: accounts.prefault({}).describe("Account mode: users bring a Matrix account of their own."),
+  domain: domainOptions
+    .optional()
+    .describe(
+      "Domain mode: users of an XMPP domain are on the operator's homeserver, without an account of their own.",
+    ),
 });
 
 export type MatrixOptions = z.output<typeof matrixOptions>;

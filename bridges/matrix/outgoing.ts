@@ -21,8 +21,8 @@ import { parseEvents } from "./wire.ts";
 
 export interface OutgoingDeps {
   readonly api: Api;
-  readonly rooms: Rooms;
-  readonly direct: DirectChats;
+  readonly rooms: Pick<Rooms, "self" | "chatWith">;
+  readonly direct: Pick<DirectChats, "open">;
   readonly sender: RoomSender;
   readonly media: Media;
   /** A message went into a room. */

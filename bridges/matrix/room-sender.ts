@@ -2,20 +2,28 @@
 // repeat of the request is the same event.
 import { BridgeError } from "#bridge";
 import type { Api } from "./api.ts";
-import type { Encryption } from "./encryption.ts";
+import type { RoomMessage } from "./crypto/room-encryption.ts";
 import { MatrixError, matrixError } from "./errors.ts";
 import { type JsonObject, listAt, textAt } from "./json.ts";
-import type { Recipients } from "./recipients.ts";
 import type { Rooms } from "./rooms.ts";
 import type { SentEvents } from "./sent-events.ts";
 import { parseEvents, transactionOf } from "./wire.ts";
 
+/** Encryption, as sending needs it. */
+export interface Sealer {
+  /** @throws BridgeError `reject` where there is none */
+  mustBeAvailable(): void;
+  /** For all members of the room. @returns the content of an `m.room.encrypted`. @throws BridgeError */
+  encrypt(message: Omit<RoomMessage, "members">): Promise<JsonObject>;
+}
+
 export interface SenderDeps {
   readonly api: Api;
-  readonly rooms: Rooms;
-  readonly encryption: Encryption;
-  readonly recipients: Recipients;
+  readonly rooms: Pick<Rooms, "get">;
+  readonly encryption: Sealer;
   readonly sent: SentEvents;
+  /** How long the server certainly knows the transactions of this sender (ms). Default 25 minutes. */
+  readonly remembered?: number;
 }
 
 export interface OutgoingEvent {
@@ -33,7 +41,7 @@ export interface Doubt {
 }
 
 /** Synapse remembers transactions for 30 minutes at least. */
-const remembered = 25 * 60_000;
+const usuallyRemembered = 25 * 60_000;
 const searchPage = 100;
 const searchPages = 10;
 
@@ -103,12 +111,11 @@ export class RoomSender {
   }
 
   async #encrypt({ roomId, type, content }: OutgoingEvent): Promise<JsonObject> {
-    const { encryption, recipients, rooms } = this.#deps;
+    const { encryption, rooms } = this.#deps;
     const room = rooms.get(roomId);
     const settings = room?.encryption ?? (await this.#encryptionOf(roomId)) ?? {};
-    const members = await recipients.of(roomId, room?.historyVisibility);
     const visibility = room?.historyVisibility === undefined ? {} : { historyVisibility: room.historyVisibility };
-    return encryption.encrypt({ roomId, type, content, members, encryption: settings, ...visibility });
+    return encryption.encrypt({ roomId, type, content, encryption: settings, ...visibility });
   }
 
   async #encryptionOf(roomId: string): Promise<JsonObject | undefined> {
@@ -122,7 +129,7 @@ export class RoomSender {
 
   /** The server may have forgotten the transaction: then its event is in the timeline, or it never was. */
   async #lookUp({ roomId, transaction }: OutgoingEvent, { since }: Doubt): Promise<string | undefined> {
-    if (Date.now() - since < remembered) return undefined;
+    if (Date.now() - since < (this.#deps.remembered ?? usuallyRemembered)) return undefined;
     let from: string | undefined;
     try {
       for (let page = 0; page < searchPages; page++) {
@@ -134,7 +141,7 @@ export class RoomSender {
         if (found !== undefined) return found.event_id;
         from = textAt(answer, "end");
         const oldest = events.at(-1);
-        if (from === undefined || oldest === undefined || oldest.origin_server_ts < since - remembered)
+        if (from === undefined || oldest === undefined || oldest.origin_server_ts < since - usuallyRemembered)
           return undefined;
       }
     } catch (cause) {

@@ -11,7 +11,7 @@ import { cleanLabel, cleanName } from "./text/characters.ts";
 
 export interface RoomVerbsDeps {
   readonly api: Api;
-  readonly rooms: Rooms;
+  readonly rooms: Pick<Rooms, "self" | "get" | "all" | "direct" | "chatWith" | "peerOf">;
   readonly host: Pick<Host, "deliver">;
   /** Resolves with the next committed sync answer, or after the time. */
   readonly nextSync: (ms: number) => Promise<void>;

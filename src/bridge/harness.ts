@@ -10,6 +10,7 @@ import type {
   RecordChanges,
   Records,
   RemoteId,
+  ServiceHost,
   SessionCore,
   SessionState,
 } from "./index.ts";
@@ -51,12 +52,14 @@ export function connectAccount(
 
 /**
  * Domain mode: the operator's service with one user, and the user's session. What the service takes goes to the session's
- * host. Both start and end together, as they do when the gateway is restarted: the network has to wait meanwhile.
+ * host. Both start and end together, as they do when the gateway is restarted: the network has to wait meanwhile. `mount`
+ * hangs the service's HTTP handler into a server of the caller's.
  */
 export async function connectDomain(
   { bridge, options, self }: Subject,
   user: string,
   host: Host,
+  mount: ServiceHost<unknown>["mount"] = () => undefined,
 ): Promise<SessionCore> {
   const service = await bridge.serve?.({
     options,
@@ -73,7 +76,7 @@ export async function connectDomain(
       ),
     records: host.records,
     fetch: host.fetch,
-    mount: () => undefined,
+    mount,
   });
   assert.ok(service, "the options ask for domain mode");
   assert.equal(service.addressOf(user), self);

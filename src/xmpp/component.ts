@@ -23,6 +23,9 @@ import { registration } from "./xeps/register.ts";
 import { vcards } from "./xeps/vcard.ts";
 import { NS } from "./ns.ts";
 
+/** Milliseconds that the server has, when we stop, to confirm what was written last. */
+const farewell = 2_000;
+
 export interface ComponentOptions {
   readonly bridge: AnyBridge;
   readonly gateway: Gateway;
@@ -173,5 +176,15 @@ export function createComponent(options: ComponentOptions): Component {
     maxStanza: options.maxStanza,
     links: options.links,
   });
-  return { output, link, router, start: () => link.start(), stop: () => link.stop() };
+  return {
+    output,
+    link,
+    router,
+    start: () => link.start(),
+    async stop() {
+      // What the server confirms now need not be said again at the next start.
+      await Promise.race([fence.quiet(), new Promise<void>((resolve) => void clock.setTimeout(resolve, farewell))]);
+      await link.stop();
+    },
+  };
 }

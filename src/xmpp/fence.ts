@@ -28,6 +28,7 @@ export class Fence<T> {
   /** Pinged, in order. */
   #batches: Batch<T>[] = [];
   #unfenced = 0;
+  #waiting: (() => void)[] = [];
 
   constructor(options: FenceOptions<T>) {
     this.#options = options;
@@ -50,6 +51,12 @@ export class Fence<T> {
     if (this.#batches.length === 0 || this.#open.length >= this.#every) this.#ping();
   }
 
+  /** Resolves when nothing is unanswered any more, whatever the answers are. */
+  quiet(): Promise<void> {
+    if (this.#unfenced === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
   /** The stream is gone: everything unanswered goes to `onLost`, oldest first. */
   reset(error: Error): void {
     const lost = [...this.#batches.filter((batch) => !batch.settled).flatMap((batch) => batch.tokens), ...this.#open];
@@ -58,6 +65,12 @@ export class Fence<T> {
     this.#open = [];
     this.#unfenced = 0;
     if (lost.length > 0) this.#options.onLost(lost, error);
+    this.#tellIfQuiet();
+  }
+
+  #tellIfQuiet(): void {
+    if (this.#unfenced > 0) return;
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #ping(): void {
@@ -93,5 +106,6 @@ export class Fence<T> {
     this.#unfenced -= tokens.length;
     if (this.#batches.length === 0 && this.#open.length > 0) this.#ping();
     report(tokens);
+    this.#tellIfQuiet();
   }
 }

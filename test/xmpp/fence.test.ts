@@ -112,3 +112,21 @@ it("a ping without an answer loses its own writes only", async () => {
   expect(fenced).toEqual([1, 2]);
   expect(fence.room).toBe(32);
 });
+
+it("is quiet when everything has its answer, or the stream is gone", async () => {
+  const { add, answer, fence } = setUp({ every: 2 });
+  await fence.quiet();
+  let quiet = 0;
+  const wait = () => void fence.quiet().then(() => quiet++);
+  add(0, 1);
+  wait();
+  await answer(0);
+  expect(quiet).toBe(0);
+  await answer(1);
+  expect(quiet).toBe(1);
+  add(2);
+  wait();
+  fence.reset(new Error("gone"));
+  await settle(1);
+  expect(quiet).toBe(2);
+});

@@ -1,0 +1,46 @@
+// The shared rooms as one of ours sees them: what sending and the verbs of account mode ask of an account's rooms.
+import type { Peer, RemoteId } from "#bridge";
+import type { Room } from "../room-state.ts";
+import type { DirectRooms, Rooms } from "../rooms.ts";
+import { peerIn, type SharedRoom, type SharedRooms, stateFor } from "./shared-rooms.ts";
+
+type View = Pick<Rooms, "self" | "get" | "all" | "direct" | "chatWith" | "peerOf">;
+
+export class GhostRooms implements View {
+  readonly self: RemoteId;
+  readonly #rooms: SharedRooms;
+
+  constructor(self: RemoteId, rooms: SharedRooms) {
+    this.self = self;
+    this.#rooms = rooms;
+  }
+
+  get(id: string): Room | undefined {
+    return this.#seen(this.#rooms.get(id));
+  }
+
+  *all(): Iterable<Room> {
+    for (const room of this.#rooms.of(this.self)) yield stateFor(room, this.self);
+  }
+
+  get direct(): DirectRooms {
+    const direct = new Map<string, string[]>();
+    for (const { partner, state } of this.#rooms.of(this.self)) {
+      if (partner !== undefined) direct.set(partner, [...(direct.get(partner) ?? []), state.id]);
+    }
+    return direct;
+  }
+
+  chatWith(userId: string): Room | undefined {
+    return this.#seen(this.#rooms.chatWith(this.self, userId));
+  }
+
+  peerOf(room: Room): Peer {
+    const shared = this.#rooms.get(room.id);
+    return shared === undefined ? { kind: "room", id: room.id } : peerIn(shared);
+  }
+
+  #seen(room: SharedRoom | undefined): Room | undefined {
+    return room && stateFor(room, this.self);
+  }
+}

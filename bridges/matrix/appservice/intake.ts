@@ -1,0 +1,48 @@
+// Transactions of the homeserver, each with all of its effects in one commit.
+import type { Hint } from "#bridge";
+import type { JsonObject } from "../json.ts";
+import type { Ledger } from "./ledger.ts";
+import { readTransaction } from "./reading.ts";
+import type { ReadDeps } from "./telling.ts";
+import { mostTodos, type Todos } from "./todos.ts";
+import type { Transactions } from "./transactions.ts";
+
+export interface IntakeDeps {
+  readonly ledger: Ledger;
+  readonly transactions: Transactions;
+  readonly todos: Todos;
+  readonly reader: ReadDeps;
+  readonly hint: (account: number, hint: Hint) => void;
+}
+
+/** So long the homeserver may be asked something while it waits for the answer (ms). */
+const asking = 4000;
+
+/** @returns takes a transaction: resolves when it is on disk, at once when it was before */
+export function createIntake(deps: IntakeDeps): (id: string, body: JsonObject) => Promise<void> {
+  /** A homeserver that got no answer in time asks again and again: of the same transaction only one body waits in memory. */
+  const running = new Map<string, Promise<void>>();
+
+  async function take(id: string, body: JsonObject): Promise<void> {
+    const { ledger, transactions, todos, reader, hint } = deps;
+    if (todos.size > mostTodos) throw new Error("there is too much to do for the homeserver already");
+    await ledger.change(async (change) => {
+      if (transactions.has(id)) return;
+      const reading = { ...reader, change, hints: [], deadline: performance.now() + asking, now: Date.now() };
+      const read = await readTransaction(body, (eventId) => transactions.hasEvent(eventId), reading);
+      transactions.note(id, read, change);
+      change.after(() => {
+        for (const one of reading.hints as { account: number; hint: Hint }[]) hint(one.account, one.hint);
+      });
+    });
+  }
+
+  return (id, body) => {
+    if (deps.transactions.has(id)) return Promise.resolve();
+    const before = running.get(id);
+    if (before !== undefined) return before;
+    const run = take(id, body).finally(() => running.delete(id));
+    running.set(id, run);
+    return run;
+  };
+}

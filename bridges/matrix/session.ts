@@ -47,6 +47,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     credentials,
     records,
     request: (method, path, request) => api.request(method, path, request).catch(rethrown),
+    recipients,
     onKeys: (keys) => secondReading.keysCame(keys),
     onVerification: (verification) => commands.onVerification(verification),
     log,
@@ -62,7 +63,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     signal,
   });
   const direct = new DirectChats({ rooms, api, log, encrypt: () => encryption.isVerified() });
-  const sender = new RoomSender({ api, rooms, encryption, recipients, sent });
+  const sender = new RoomSender({ api, rooms, encryption, sent });
   const media = createMedia({ api, fetch, maxUploadBytes: options.accounts.maxUploadBytes, signal });
   const onSent = (roomId: string): void => passing.messageSent(roomId);
   const outgoing = createOutgoing({ api, rooms, direct, sender, media, onSent });

@@ -11,6 +11,8 @@ export interface Lane extends Conversation {
   readonly name: string;
   /** Address or bare JID at the far end. */
   readonly to: string;
+  /** Resolves when both sides can write; `send` waits for it. */
+  readonly met: Promise<void>;
   /** Sends the next message and resolves with its marker when the driver has done its part. */
   send(): Promise<Marker>;
 }
@@ -51,7 +53,7 @@ export function createLane(context: LaneContext, direction: Direction, mode: Mod
     if (answer !== undefined) saw(marker, answer.outcome, answer.detail);
     return marker;
   };
-  return { ...conversation, name, to, send };
+  return { ...conversation, name, to, met, send };
 }
 
 function chatXml(to: string, mode: Mode, { text: id }: Marker, body: string): string {

@@ -12,7 +12,7 @@ import { createOutgoing } from "./outgoing.ts";
 import { Passing } from "./passing.ts";
 import { RoomSender } from "./room-sender.ts";
 import { RoomVerbs } from "./room-verbs.ts";
-import { Rooms } from "./rooms.ts";
+import { partnersOf, Rooms } from "./rooms.ts";
 import { SentEvents } from "./sent-events.ts";
 import { SyncLoop, type SyncTimes, syncTimes } from "./sync.ts";
 import { tellAgain } from "./timeline.ts";
@@ -97,6 +97,8 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     }
   }
 
+  // Those that an earlier process did not come to write.
+  direct.remember(partnersOf(rooms.unwritten));
   loop.start();
   return {
     prepare: (message) => outgoing.prepare(message),

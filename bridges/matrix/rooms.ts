@@ -93,6 +93,8 @@ export class Rooms {
     const room = draft.room(roomId);
     // An accepted invitation stays one until the sync tells what was said since.
     if (room.self !== "invite") room.self = "join";
+    // An earlier one, made when the gateway was killed and heard of only later, does not take its place.
+    room.activeAt ||= Date.now();
     draft.addDirect(roomId, userId);
     await this.#records.save(draft.records());
     draft.commit();

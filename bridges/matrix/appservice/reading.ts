@@ -72,6 +72,8 @@ async function readSaid(event: RoomEvent, roomId: string, reading: Reading): Pro
     await becomeRoom(room, event, reading);
   }
   rooms.noteActivity(roomId, now);
+  // For most chats that is worth no write of its own.
+  if (room.partner !== undefined && rooms.hasSeveral(room.partner)) change.rooms.room(roomId).state.activeAt = now;
   if (event.type === "m.room.encrypted" && !isOurs(event.sender, space)) {
     room = change.rooms.room(roomId);
     warn(event, room, reading);

@@ -6,6 +6,8 @@ import type { Synapse } from "../../lab/synapse.ts";
 export interface HeardEvent {
   readonly id: string;
   readonly room: string;
+  /** When the server got it, in milliseconds since the epoch. */
+  readonly at: number;
   readonly body: string;
 }
 
@@ -45,6 +47,7 @@ interface SyncAnswer {
 interface TimelineEvent {
   readonly event_id: string;
   readonly sender: string;
+  readonly origin_server_ts: number;
   readonly content: { readonly body?: unknown };
 }
 
@@ -81,10 +84,11 @@ export async function connectPeer(synapse: Synapse, user: string, password: stri
         const answer = await request<SyncAnswer>("GET", `v3/sync?${query}`);
         since = answer.next_batch;
         for (const [room, { timeline }] of Object.entries(answer.rooms?.join ?? {}))
-          for (const { event_id: id, sender, content } of timeline?.events ?? [])
-            if (sender !== userId) heard.push({ id, room, body: String(content.body) });
+          for (const { event_id: id, sender, content, origin_server_ts: at } of timeline?.events ?? [])
+            if (sender !== userId) heard.push({ id, room, at, body: String(content.body) });
         const invitations = Object.keys(answer.rooms?.invite ?? {});
-        if (invitations.length === 0) return heard;
+        // A sync answer goes room by room: what was said in two of them is in order by its time.
+        if (invitations.length === 0) return heard.toSorted((one, other) => one.at - other.at);
         await Promise.all(invitations.map(join));
       }
     },

@@ -2,6 +2,7 @@
 // needed for that: the tests are one.
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Disk, domainOptions, type Gateway, ghost, hsToken, startGateway, startWeb, type Web } from "./domain-lab.ts";
+import { contact, outgoing } from "../matrix-lab.ts";
 import { type FakeHomeserver, startFakeHomeserver } from "./fake-homeserver.ts";
 
 const alice = "alice@xmpp.test";
@@ -145,6 +146,19 @@ test("remembers the last hundred transactions, and no more", async () => {
   expect(await push("many150", [said("text 150")])).toBe(200);
   expect(await push("many51", [said("text 51")])).toBe(200);
   expect(disk.commits).toBe(commits);
+});
+
+test("goes on in the chat where something was said last, of several with a person, after a restart too", async () => {
+  const other = "!other:matrix.test";
+  const create = { event_id: "$create", room_id: other, origin_server_ts: 1, type: "m.room.create", state_key: "" };
+  await push("1", [{ ...create, sender: aliceId, content: { "org.viaduct.direct_with": bob } }]);
+  await push("2", [said("here")]);
+  await push("3", [{ ...said("rather here"), room_id: other }]);
+  await gateway.stop();
+  gateway = await startGateway(domainOptions(homeserver.baseUrl, web.url), web, disk);
+  await (await gateway.session(alice)).send(outgoing(contact(bob), "yes"));
+  const sent = homeserver.requests.filter((request) => request.includes("/send/m.room.message/"));
+  expect(sent).toEqual([expect.stringContaining(`/rooms/${encodeURIComponent(other)}/send/`)]);
 });
 
 test("goes on with what it left to do when it was stopped before it did it", async () => {

@@ -62,7 +62,9 @@ export function mailNetwork({ dovecot, postfix, lmtp, database }: MailNetworkOpt
         ...(modes.has("domain") ? intakeOrder(database, run) : []),
       ]),
     // Postfix puts off what a dead gateway did not take; its own next try would be five seconds away.
-    hurry: async () => void (await postfix?.flushQueue().catch(() => {})),
+    async hurry() {
+      await postfix?.flushQueue().catch(() => {});
+    },
   };
 
   /**

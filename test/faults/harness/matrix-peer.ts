@@ -81,7 +81,7 @@ export async function connectPeer(synapse: Synapse, user: string, password: stri
     async heard() {
       for (;;) {
         const query = new URLSearchParams({ filter, timeout: "0", ...(since === undefined ? {} : { since }) });
-        const answer = await request<SyncAnswer>("GET", `v3/sync?${query}`);
+        const answer = await request<SyncAnswer>("GET", `v3/sync?${query.toString()}`);
         since = answer.next_batch;
         for (const [room, { timeline }] of Object.entries(answer.rooms?.join ?? {}))
           for (const { event_id: id, sender, content, origin_server_ts: at } of timeline?.events ?? [])

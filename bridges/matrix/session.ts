@@ -14,7 +14,7 @@ import { Passing } from "./passing.ts";
 import { Recipients } from "./recipients.ts";
 import { RoomSender } from "./room-sender.ts";
 import { RoomVerbs } from "./room-verbs.ts";
-import { Rooms } from "./rooms.ts";
+import { partnersOf, Rooms } from "./rooms.ts";
 import { SecondReading } from "./second-reading.ts";
 import { SentEvents } from "./sent-events.ts";
 import { SyncLoop, type SyncTimes, syncTimes } from "./sync.ts";
@@ -92,6 +92,8 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
   });
   const verbs = new RoomVerbs({ api, rooms, host, nextSync: (ms) => loop.next(ms) });
 
+  // Those that an earlier process did not come to write.
+  direct.remember(partnersOf(rooms.unwritten));
   loop.start();
   return {
     prepare: (message) => outgoing.prepare(message),

@@ -70,6 +70,10 @@ export class Lanes {
     return this.#loaded;
   }
 
+  get lanes(): Iterable<Lane> {
+    return this.#lanes.values();
+  }
+
   /** Learn from the database which lanes wait. */
   async start(): Promise<void> {
     for (const head of await this.#store.heads()) {

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
+import type { OperatorCommand } from "#bridge";
 import { type Config, loadConfig } from "./config.ts";
 import { formatProblems } from "./config-problems.ts";
 import { parseDomain } from "./config/address.ts";
@@ -56,6 +57,21 @@ program
   .option("--jid <domain>", "the gateway's own domain (default: email. before --domain)")
   .action(init);
 
+/** `viaduct BRIDGE WORD`, for what the bridges offer to the operator. */
+async function addBridgeCommands(): Promise<void> {
+  for (const [name, { identity, operatorCommands = [] }] of Object.entries(await loadBridges())) {
+    if (operatorCommands.length === 0) continue;
+    const ofBridge = program.command(name).description(`commands of the bridge to ${identity.title}`);
+    for (const command of operatorCommands) {
+      ofBridge
+        .command(command.word)
+        .description(command.title)
+        .addOption(configOption())
+        .action(({ config }: { config: string }) => operate(config, name, command));
+    }
+  }
+}
+
 /** Runs until a signal comes. A second signal ends the process at once. */
 async function runGateway(file: string): Promise<void> {
   // S-08: nobody else reads what we write. S-11: no debugger through a signal.
@@ -79,6 +95,13 @@ function firstSignal(): Promise<NodeJS.Signals> {
   return new Promise((settle) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, settle);
   });
+}
+
+async function operate(file: string, bridge: string, command: OperatorCommand<unknown>): Promise<void> {
+  // S-08: it may make the database, and what it prints may be secret.
+  process.umask(0o077);
+  const { runOperatorCommand } = await import("./operator-commands.ts");
+  say(await runOperatorCommand(await readConfig(file), bridge, command));
 }
 
 async function init(options: { config: string; domain: string; jid?: string }): Promise<void> {
@@ -132,6 +155,7 @@ function complain(text: string): void {
 }
 
 try {
+  await addBridgeCommands();
   await program.parseAsync();
 } catch (error) {
   const { debug } = program.opts<{ debug?: boolean }>();

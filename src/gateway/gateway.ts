@@ -214,7 +214,8 @@ export class Gateway {
         if (this.accounts.get(account) === undefined) throw new GatewayError("item-not-found", "no such account");
         await this.#reports.deliver(account, events);
       },
-      enrol: (bridge, user) => this.registrations.enrol(bridge, user),
+      // Asked by the network's side: the user may have never written, and may not be allowed to.
+      enrol: async (bridge, user) => (this.mayUse(bridge, user) ? this.registrations.enrol(bridge, user) : undefined),
       deliverAll: (bridge, parcels, records) => this.#reports.deliverAll(bridge, parcels, records),
       fetch: this.#o.fetch,
       mount: this.#o.mount,

@@ -126,7 +126,7 @@ export interface RoomTables extends RoomReads {
   saveParticipant(participant: ParticipantRecord): void;
   /** Forgets the least active one that is not `self`: those who left first. Returns it. */
   dropParticipant(account: AccountId, room: RemoteId, self: RemoteId): ParticipantRecord | undefined;
-  /** Shows the most active `most` people and `self`, and nobody else. */
+  /** Shows `self` and the most active others, `most` in all, and nobody else. */
   relist(account: AccountId, room: RemoteId, most: number, self: RemoteId): void;
   /** The least active of those shown who is not `self` is shown no longer. */
   unlistOne(account: AccountId, room: RemoteId, self: RemoteId): ParticipantRecord | undefined;

@@ -46,6 +46,8 @@ export interface Entry {
   readonly history: HistoryRequest;
 }
 
+/** Milliseconds for a session to start. */
+const startPatience = 5_000;
 /** Clients of one user in one room. */
 const mostClients = 20;
 
@@ -91,7 +93,7 @@ export class Rooms {
 
   /** The user leaves the room on the network. Throws GatewayError. */
   async leave(account: AccountRecord, id: RemoteId): Promise<void> {
-    const session = this.#session(account);
+    const session = await this.#session(account);
     if (session.leave === undefined)
       throw new GatewayError("feature-not-implemented", "Rooms cannot be left from here.");
     await inTime(session.leave(id), this.#o.clock);
@@ -123,7 +125,7 @@ export class Rooms {
   /** Subject, nick, invitations, kicks, ranks: what the network makes of it comes back as events. Throws GatewayError. */
   async change({ account, room }: FoundRoom, change: RoomChange): Promise<void> {
     this.#o.slowDown(account.user);
-    const session = this.#session(account);
+    const session = await this.#session(account);
     if (session.changeRoom === undefined)
       throw new GatewayError("feature-not-implemented", "This network does not let you change that.");
     await inTime(session.changeRoom(room.id, change), this.#o.clock);
@@ -136,7 +138,7 @@ export class Rooms {
 
   /** The rooms the network has for an account, named here. Throws GatewayError. */
   async choices(account: AccountRecord): Promise<readonly (RoomSummary & { readonly local: string })[]> {
-    const session = this.#session(account);
+    const session = await this.#session(account);
     if (session.listRooms === undefined)
       throw new GatewayError("feature-not-implemented", "This network does not list its rooms.");
     const summaries = (await inTime(session.listRooms(), this.#o.clock)).slice(0, mostShown);
@@ -172,9 +174,15 @@ export class Rooms {
     for (const { room, own, clients } of all) if (own) output.roomGone(room.local, own.nick, clients);
   }
 
-  #session(account: AccountRecord): LiveSession {
-    const session = this.#o.sessionOf(account.id);
-    if (session) return session;
+  /** A session that may just be starting is waited for, a little. Throws GatewayError. */
+  async #session(account: AccountRecord): Promise<LiveSession> {
+    const { clock, sessionOf } = this.#o;
+    for (const end = clock.now() + startPatience; ; ) {
+      const session = sessionOf(account.id);
+      if (session) return session;
+      if (clock.now() >= end) break;
+      await new Promise<void>((resolve) => void clock.setTimeout(resolve, 100));
+    }
     throw new GatewayError("remote-server-timeout", `${account.self} is not connected now; try again in a moment.`, {
       wait: true,
     });
@@ -184,7 +192,7 @@ export class Rooms {
   async #join(account: AccountRecord, known: RemoteId | undefined, local: string): Promise<RemoteId> {
     const target = known ?? this.#o.bridge(account.bridge).bridge.rooms?.fromLocal(local);
     if (target === undefined) throw new GatewayError("item-not-found", "There is no such room.");
-    const session = this.#session(account);
+    const session = await this.#session(account);
     if (session.join === undefined)
       throw new GatewayError("feature-not-implemented", "Rooms cannot be joined from here.");
     const key = `${account.id}/${target}`;

@@ -50,7 +50,7 @@ export function participantTables(context: StoreContext): ParticipantTables {
     },
     relist(account, room, most, self) {
       q.unlistAll.run({ account, room });
-      q.list.run({ account, room, most });
+      q.list.run({ account, room, self, most: most - 1 });
       q.listId.run({ account, room, id: self, listed: 1 });
     },
     unlistOne(account, room, self) {
@@ -120,6 +120,7 @@ function queries({ db, build }: StoreContext) {
             .where("account", "=", account)
             .where("room", "=", room)
             .where("state", "=", "joined")
+            .where("id", "!=", param<string>("self"))
             .orderBy("active_at", "desc")
             .limit(param<number>("most")),
         ),

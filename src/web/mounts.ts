@@ -13,6 +13,8 @@ export interface Mounts {
 export interface MountsOptions {
   /** What the public calls this server; ends in "/". */
   readonly publicUrl: string;
+  /** Of one body. Default 16 MiB: a full push of a homeserver. */
+  readonly bodyBytes?: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -27,7 +29,7 @@ const forwarded = /^(forwarded|x-forwarded-.*|x-real-ip|x-original-.*)$/;
 /** The address of a bridge's mount; ends in "/". */
 export const mountUrl = (publicUrl: string, bridge: string): URL => new URL(`bridges/${bridge}/`, publicUrl);
 
-export function createMounts({ publicUrl, clock, log }: MountsOptions): Mounts {
+export function createMounts({ publicUrl, bodyBytes = 16 * 1024 * 1024, clock, log }: MountsOptions): Mounts {
   const handlers = new Map<string, HttpHandler>();
   const enter = createTurnstile(most);
 
@@ -39,6 +41,7 @@ export function createMounts({ publicUrl, clock, log }: MountsOptions): Mounts {
     async handle(bridge, path, search, request) {
       const handler = handlers.get(bridge);
       if (handler === undefined) return undefined;
+      if (Number(request.headers.get("content-length") ?? 0) > bodyBytes) return tooLarge();
       const leave = enter(bridge);
       if (leave === undefined) return busy(5);
       const stop = new AbortController();
@@ -47,6 +50,7 @@ export function createMounts({ publicUrl, clock, log }: MountsOptions): Mounts {
         const signal = AbortSignal.any([stop.signal, request.signal]);
         return await Promise.race([handler(below(path, search, request, signal)), aborted(stop.signal)]);
       } catch (error) {
+        if (error instanceof BodyTooLarge) return tooLarge();
         log.error({ err: error, bridge }, "a bridge could not answer a request");
         return new Response("error\n", { status: stop.signal.aborted ? 504 : 500 });
       } finally {
@@ -65,9 +69,29 @@ export function createMounts({ publicUrl, clock, log }: MountsOptions): Mounts {
     const headers = new Headers([...request.headers].filter(([name]) => !forwarded.test(name)));
     headers.set("host", url.host);
     const { method, body } = request;
-    const sent = body === null || method === "GET" || method === "HEAD" ? {} : { body, duplex: "half" as const };
+    const sent =
+      body === null || method === "GET" || method === "HEAD"
+        ? {}
+        : { body: upTo(bodyBytes, body), duplex: "half" as const };
     return new Request(url, { method, headers, signal, ...sent });
   }
+}
+
+class BodyTooLarge extends Error {}
+const tooLarge = () => new Response("too large\n", { status: 413 });
+
+/** The body breaks off behind `most` bytes. Nothing is read before the handler wants it: it looks at who is asking first. */
+function upTo(most: number, body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  let size = 0;
+  return body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        size += chunk.length;
+        if (size > most) controller.error(new BodyTooLarge("the body is too large"));
+        else controller.enqueue(chunk);
+      },
+    }),
+  );
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -4,7 +4,6 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import type { Logger } from "#bridge";
 import type { Clock, FileReader } from "../gateway/ports.ts";
 import { createHealth, type HealthChecks } from "./health.ts";
@@ -30,8 +29,6 @@ export interface WebLimits {
   readonly connections: number;
   /** Bytes of all headers of a request. */
   readonly headerBytes: number;
-  /** Bytes of a body that a bridge is handed. */
-  readonly bodyBytes: number;
   /** Milliseconds for the head, for the whole request, and without a byte either way. */
   readonly headTimeout: number;
   readonly requestTimeout: number;
@@ -43,7 +40,6 @@ export interface WebLimits {
 const defaults: WebLimits = {
   connections: 1_000,
   headerBytes: 16 * 1024,
-  bodyBytes: 10 * 1024 * 1024,
   headTimeout: 10_000,
   requestTimeout: 60_000,
   idleTimeout: 60_000,
@@ -61,7 +57,7 @@ export interface WebServer {
 /** Resolves when it listens. Rejects with a sentence for the operator. */
 export async function startWeb(options: WebOptions): Promise<WebServer> {
   const limits = { ...defaults, ...options.limits };
-  const app = routes(options, limits);
+  const app = routes(options);
   const answer = async (request: Request, { outgoing }: { readonly outgoing: { destroy(): unknown } }) =>
     guarded(await app.fetch(request), (error) => {
       options.log.warn({ err: error }, "an answer broke off");
@@ -121,7 +117,7 @@ function withoutErrors(body: ReadableStream<Uint8Array>, cut: (error: unknown) =
   });
 }
 
-function routes(options: WebOptions, limits: WebLimits): Hono {
+function routes(options: WebOptions): Hono {
   const { mounts, log } = options;
   const media = createMedia(options);
   const health = createHealth(options.health, options.clock);
@@ -130,8 +126,7 @@ function routes(options: WebOptions, limits: WebLimits): Hono {
   app.get("/files/:token/:name", async (context) => {
     return (await media(context.req.param("token"), context.req.raw)) ?? context.notFound();
   });
-  const tooLarge = () => new Response("too large\n", { status: 413 });
-  app.all("/bridges/:name/*", bodyLimit({ maxSize: limits.bodyBytes, onError: tooLarge }), async (context) => {
+  app.all("/bridges/:name/*", async (context) => {
     const { pathname, search } = new URL(context.req.url);
     const name = context.req.param("name");
     const path = pathname.slice("/bridges/".length + name.length);

@@ -5,6 +5,7 @@ import { GatewayError } from "../gateway/errors.ts";
 import type { NamedPeer } from "../gateway/room-ports.ts";
 import type { Address, Addresses } from "./addresses.ts";
 import { type Jid, parseJid } from "./jid.ts";
+import { LinkDownError } from "./link-options.ts";
 import { attr, children, type Element, el } from "./stanza.ts";
 import { StanzaError, stanzaError } from "./stanza-error.ts";
 
@@ -188,6 +189,8 @@ export class Router {
 
   /** The one place where an error becomes a stanza. */
   #refuse(stanza: Element, error: unknown): void {
+    // The stream that the answer belongs to is gone, and an error for its sender would have no way either.
+    if (error instanceof LinkDownError) return this.#o.log.debug({ err: error }, "an answer was lost with the link");
     const reply = toReply(stanza, error);
     if (!(error instanceof StanzaError) && !(error instanceof GatewayError)) {
       this.#o.log.error({ err: error, stanza: stanza.name }, "a stanza could not be handled");

@@ -75,14 +75,15 @@ describe("service discovery", () => {
     );
   });
 
-  test("tells nothing of a room that alice does not know", async () => {
+  test("tells of a room that alice has not been in that it is one, so that her client joins, and nothing else", async () => {
     const story = await withLobby();
-    await story.ask(
+    const { features = "" } = await story.ask(
       info(lobby),
-      `<iq type="error" id="{id}" from="${lobby}" to="${phone}"><error type="cancel">
-        <item-not-found xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/>
-        <text xmlns="urn:ietf:params:xml:ns:xmpp-stanzas">There is no such room, or you are not in it.</text></error></iq>`,
+      `<iq type="result" id="{id}" from="${lobby}" to="${phone}"><query xmlns="http://jabber.org/protocol/disco#info">
+        <identity category="conference" type="text" name="#lobby"/>{features}</query></iq>`,
     );
+    expect(features).toContain('var="http://jabber.org/protocol/muc"');
+    expect(features).not.toMatch(/jabber:x:data|muc_open|muc_membersonly/);
   });
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { entered, inLobby, join, laptop, lobby, phone, says, seen, subject, withLobby } from "./room-stanzas.ts";
 
 const refused = (room: string, type: string, condition: string, text: string) =>
-  `<presence type="error" from="${room}/al" to="${phone}"><error type="${type}" by="${room}">
+  `<presence type="error" from="${room}/al" to="${phone}"><x xmlns="http://jabber.org/protocol/muc"/><error type="${type}" by="${room}">
     <${condition} xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/>
     <text xmlns="urn:ietf:params:xml:ns:xmpp-stanzas">${text}</text></error></presence>`;
 
@@ -63,7 +63,7 @@ describe("alice joins a room", () => {
   test("without being signed in", async () => {
     const story = await withLobby();
     await story.send(join("mallory", { client: "mallory@localhost/pc" }));
-    await story.expect(`<presence type="error" from="${lobby}/mallory" to="mallory@localhost/pc"><error type="auth" by="${lobby}">
+    await story.expect(`<presence type="error" from="${lobby}/mallory" to="mallory@localhost/pc"><x xmlns="http://jabber.org/protocol/muc"/><error type="auth" by="${lobby}">
       <registration-required xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/>
       <text xmlns="urn:ietf:params:xml:ns:xmpp-stanzas">Sign in first: send "login" to the gateway.</text></error></presence>`);
     await story.nothing();

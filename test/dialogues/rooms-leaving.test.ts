@@ -68,7 +68,7 @@ describe("alice is out of the room on the network", () => {
     story.network.rooms.exit("al", "r1", "banned", "bob");
     await story.expect(out([110, 301], { affiliation: "outcast", item: `<actor nick="bob"/>` }));
     await story.send(join());
-    await story.expect(`<presence type="error" from="${lobby}/al" to="${phone}"><error type="auth" by="${lobby}">
+    await story.expect(`<presence type="error" from="${lobby}/al" to="${phone}"><x xmlns="http://jabber.org/protocol/muc"/><error type="auth" by="${lobby}">
       <forbidden xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/>
       <text xmlns="urn:ietf:params:xml:ns:xmpp-stanzas">You are banned from this room.</text></error></presence>`);
     await story.nothing();

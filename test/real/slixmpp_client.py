@@ -6,14 +6,19 @@ import json
 import sys
 
 import slixmpp
+import slixmpp_rooms
 from slixmpp.exceptions import IqError, IqTimeout
 
 PLUGINS = """xep_0004 xep_0012 xep_0030 xep_0050 xep_0054 xep_0077 xep_0085 xep_0092 xep_0106 xep_0115 xep_0172 xep_0184
-xep_0199 xep_0202 xep_0203 xep_0333 xep_0359 xep_0428 xep_0461""".split()
+xep_0199 xep_0202 xep_0203 xep_0333 xep_0359 xep_0428 xep_0461""".split() + slixmpp_rooms.PLUGINS
+
+
+# slixmpp 1.8.3 prints what it debugs.
+LINES, sys.stdout = sys.stdout, sys.stderr
 
 
 def say(**line):
-    print(json.dumps(line), flush=True)
+    print(json.dumps(line), file=LINES, flush=True)
 
 
 def form_of(form):
@@ -32,7 +37,7 @@ def form_of(form):
     }
 
 
-class Client(slixmpp.ClientXMPP):
+class Client(slixmpp_rooms.Rooms, slixmpp.ClientXMPP):
     def __init__(self, jid, password):
         super().__init__(jid, password)
         for plugin in PLUGINS:
@@ -46,6 +51,7 @@ class Client(slixmpp.ClientXMPP):
         self.add_event_handler("message_error", self.on_error)
         self.add_event_handler("receipt_received", lambda m: say(event="receipt", frm=m["from"].full, id=m["receipt"]))
         self.add_event_handler("presence_available", self.on_presence)
+        self.listen_to_rooms(say)
         self.add_event_handler("changed_subscription", lambda p: say(event=p["type"], frm=p["from"].full))
 
     async def on_start(self, _):

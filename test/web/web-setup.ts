@@ -58,6 +58,8 @@ export interface WebSetup {
   readonly files?: Files | undefined;
   readonly health?: HealthChecks;
   readonly limits?: Partial<WebLimits>;
+  /** Of one body for a bridge. */
+  readonly bodyBytes?: number;
   /** Milliseconds by which the links' lifetime has passed. */
   readonly late?: number;
 }
@@ -67,14 +69,20 @@ const healthy: HealthChecks = {
   store: async () => ({ outgoing: 0, incoming: 0, intake: 0 }),
 };
 
-export async function startWebServer({ files, health = healthy, limits = {}, late = 0 }: WebSetup = {}): Promise<Web> {
+export async function startWebServer({
+  files,
+  health = healthy,
+  limits = {},
+  bodyBytes,
+  late = 0,
+}: WebSetup = {}): Promise<Web> {
   const store = await openTestStore({ clock: systemClock, fileLifetime: lifetime });
   await seedAccounts(store, 2);
   const log = createLog();
   const clock = { ...systemClock, now: () => Date.now() + late };
   const session = files && ({ openFile: files.open.bind(files) } as Partial<LiveSession> as LiveSession);
   const links = createLinks({ publicUrl, key: testKey, lifetime });
-  const mounts = createMounts({ publicUrl, clock, log });
+  const mounts = createMounts({ publicUrl, clock, log, ...(bodyBytes === undefined ? {} : { bodyBytes }) });
   const reader = createFileReader({ store: store.files, sessionOf: () => session });
   const server = await startWeb({
     host: "127.0.0.1",

@@ -3,7 +3,7 @@ import { GatewayError } from "../../gateway/errors.ts";
 import type { HistoryRequest } from "../../gateway/room-events.ts";
 import { NS } from "../ns.ts";
 import type { RoomRequest } from "../router.ts";
-import { attr, child, type Element } from "../stanza.ts";
+import { attr, child, type Element, el } from "../stanza.ts";
 import { stanzaError } from "../stanza-error.ts";
 import { contextOf, type MucOptions } from "./options.ts";
 import { lostPresence, outPresence } from "./presence-out.ts";
@@ -21,7 +21,10 @@ export async function receivePresence(request: RoomRequest, options: MucOptions)
     if (!(error instanceof GatewayError)) throw error;
     const type = error.wait ? ({ type: "wait" } as const) : {};
     const reply = stanzaError(stanza, error.condition, error.message, { ...type, by: request.to.bare });
-    if (reply) options.send(reply);
+    if (reply === undefined) return;
+    // Section 7.2: by this clients know that it is about a room.
+    reply.children.unshift(el("x", { xmlns: NS.muc }));
+    options.send(reply);
   }
 }
 

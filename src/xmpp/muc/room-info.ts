@@ -31,16 +31,31 @@ export function infoRoutes(options: MucOptions, features: () => readonly string[
 }
 
 /** The room that a request is for. Throws GatewayError `item-not-found` when this user knows no such room. */
-export async function foundRoom({ from, room }: IqRequest, { bridge, gateway }: MucOptions): Promise<FoundRoom> {
-  const found = room && (await gateway.rooms.known.find(bridge, from.bare, room.local));
+export async function foundRoom(request: IqRequest, options: MucOptions): Promise<FoundRoom> {
+  const found = await knownRoom(request, options);
   if (found) return found;
-  throw new GatewayError("item-not-found", "There is no such room, or you are not in it.");
+  throw noSuchRoom();
 }
 
+const noSuchRoom = () => new GatewayError("item-not-found", "There is no such room, or you are not in it.");
+
+async function knownRoom({ from, room }: IqRequest, { bridge, gateway }: MucOptions): Promise<FoundRoom | undefined> {
+  return room && gateway.rooms.known.find(bridge, from.bare, room.local);
+}
+
+/** Kinds of all rooms. */
+const always = ["muc_hidden", "muc_nonanonymous", "muc_persistent", "muc_unmoderated", "muc_unsecured"];
+
 async function info(request: IqRequest, options: MucOptions, features: readonly string[]): Promise<Element> {
-  const found = await foundRoom(request, options);
-  const { room, account } = found;
   const node = attr(request.payload, "node");
+  const found = await knownRoom(request, options);
+  if (found === undefined && node === undefined) {
+    // A room that the user has not been in yet. Clients ask before they join; what it is like only joining can tell.
+    const name = request.room?.local ?? "";
+    return describe(undefined, [{ category: "conference", type: "text", name }], [...features, ...always].toSorted());
+  }
+  if (found === undefined) throw noSuchRoom();
+  const { room, account } = found;
   if (node === nickNode) {
     const own = await options.gateway.rooms.known.participant(found, account.self);
     const name = own?.nick ?? account.self;
@@ -48,14 +63,7 @@ async function info(request: IqRequest, options: MucOptions, features: readonly 
   }
   if (node !== undefined) throw new StanzaError("item-not-found");
   // Section 15.3: how the room is.
-  const kinds = [
-    room.access === "open" ? "muc_open" : "muc_membersonly",
-    "muc_hidden",
-    "muc_nonanonymous",
-    "muc_persistent",
-    "muc_unmoderated",
-    "muc_unsecured",
-  ];
+  const kinds = [room.access === "open" ? "muc_open" : "muc_membersonly", ...always];
   const identity = { category: "conference", type: "text", name: room.name ?? room.local };
   return describe(undefined, [identity], [...features, ...kinds].toSorted(), await infoForm(found, options));
 }

@@ -54,7 +54,8 @@ program
   .description("write a configuration to start from, and its secret")
   .addOption(configOption())
   .option("--domain <domain>", "the domain of your XMPP users", "example.org")
-  .option("--jid <domain>", "the gateway's own domain (default: email. before --domain)")
+  .option("--jid <domain>", "the gateway's own domain for email (default: email. before --domain)")
+  .option("--matrix-jid <domain>", "and for Matrix (default: matrix. before --domain)")
   .action(init);
 
 /** `viaduct BRIDGE WORD`, for what the bridges offer to the operator. */
@@ -104,11 +105,19 @@ async function operate(file: string, bridge: string, command: OperatorCommand<un
   say(await runOperatorCommand(await readConfig(file), bridge, command));
 }
 
-async function init(options: { config: string; domain: string; jid?: string }): Promise<void> {
+interface InitOptions {
+  readonly config: string;
+  readonly domain: string;
+  readonly jid?: string;
+  readonly matrixJid?: string;
+}
+
+async function init(options: InitOptions): Promise<void> {
   const domain = domainOption("--domain", options.domain);
-  const jid = domainOption("--jid", options.jid ?? `email.${domain}`);
+  const email = domainOption("--jid", options.jid ?? `email.${domain}`);
+  const matrix = domainOption("--matrix-jid", options.matrixJid ?? `matrix.${domain}`);
   const file = resolve(options.config);
-  const { secretFile } = await writeStarter({ file, domain, jid }).catch((cause: unknown) => {
+  const { secretFile } = await writeStarter({ file, domain, email, matrix }).catch((cause: unknown) => {
     const taken = cause instanceof Error && "code" in cause && cause.code === "EEXIST" && "path" in cause;
     throw taken
       ? new Error(`${String(cause.path)} exists already: move it away, or name another file with -c.`, { cause })

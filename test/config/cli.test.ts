@@ -39,9 +39,16 @@ describe("viaduct init", () => {
 users: everybody at example.net
 database: data/viaduct.db, key: data/viaduct.key (back up both)
 email: connects to 127.0.0.1:5347 as email.example.net
+matrix: connects to 127.0.0.1:5347 as matrix.example.net
 `,
       err: "",
     });
+  });
+
+  test("takes the gateway's own domains", async () => {
+    const { path } = await makeFolder();
+    viaduct(path, ["init", "--jid", "mail.gw.example.net", "--matrix-jid", "m.gw.example.net"]);
+    expect(viaduct(path, ["check"]).out).toMatch(/ as mail\.gw\.example\.net\n.* as m\.gw\.example\.net\n$/);
   });
 
   test("overwrites nothing", async () => {

@@ -113,7 +113,7 @@ describe("the README", () => {
   it("shows the lines for Prosody and ejabberd that `check --print` prints", () => {
     const secret = readFileSync(join(dir, "secret.txt"), "utf8").trim();
     const printed = (server: string) =>
-      withoutComments(viaduct(`viaduct check --print ${server}`)).replace(secret, "the content of secret.txt");
+      withoutComments(viaduct(`viaduct check --print ${server}`)).replaceAll(secret, "the content of secret.txt");
     const [prosody = ""] = blocks(readme, "lua");
     expect(printed("prosody")).toBe(withoutComments(prosody));
     expect(printed("ejabberd")).toBe(withoutComments(ejabberd));

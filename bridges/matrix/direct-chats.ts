@@ -10,8 +10,8 @@ export interface DirectChatsDeps {
   readonly rooms: Rooms;
   readonly api: Api;
   readonly log: Logger;
-  /** New chats are encrypted. */
-  readonly encrypt: boolean;
+  /** Whether a new chat is encrypted. @throws BridgeError */
+  readonly encrypt: () => Promise<boolean>;
 }
 
 /** A request that made a room may have reached the server: so long its echo is waited for before the next try (ms). */
@@ -70,13 +70,14 @@ export class DirectChats {
       throw new BridgeError("reject", "That is not a Matrix user.", { condition: "item-not-found" });
     await this.#mustExist(userId);
     const encryption = { type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } };
+    const encrypted = await this.#deps.encrypt();
     try {
       const answer = await this.#deps.api.request("POST", ["v3", "createRoom"], {
         body: {
           preset: "trusted_private_chat",
           is_direct: true,
           invite: [userId],
-          ...(this.#deps.encrypt ? { initial_state: [encryption] } : {}),
+          ...(encrypted ? { initial_state: [encryption] } : {}),
         },
       });
       const roomId = textAt(answer, "room_id");

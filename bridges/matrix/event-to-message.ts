@@ -49,8 +49,8 @@ function message(event: ParsedEvent, context: EventContext): Incoming {
   const { replaces, thread, replyTo } = relationsOf(content);
   const replacement = field(content, "m.new_content");
   if (replaces !== undefined && type !== "m.room.encrypted" && isObject(replacement))
-    return edit(event, replaces, said(type, replacement, false));
-  const { automatic, ...words } = said(type, content, replyTo !== undefined);
+    return edit(event, replaces, said({ type, content: replacement }, context, false));
+  const { automatic, ...words } = said(event, context, replyTo !== undefined);
   const answers = replyTo ?? (type === "m.room.message" ? undefined : referenceOf(content));
   const mentions = mentionsOf(content, context.self, event.sender);
   return {
@@ -86,7 +86,11 @@ const calls = new Set([
 ]);
 
 /** What an event of the timeline says to people. */
-function said(type: string, content: unknown, isReply: boolean): Content {
+function said(
+  { type, content }: Pick<ParsedEvent, "type"> & { readonly content: unknown },
+  { undecryptable = defaultPlaceholder }: EventContext,
+  isReply: boolean,
+): Content {
   if (calls.has(type)) return { text: "/me is calling. Calls cannot be taken here: use a Matrix program." };
   switch (type.replace(/^org\.matrix\.msc3381\./, "m.")) {
     case "m.room.message":
@@ -94,7 +98,7 @@ function said(type: string, content: unknown, isReply: boolean): Content {
     case "m.sticker":
       return stickerContent(content);
     case "m.room.encrypted":
-      return undecryptable;
+      return { text: undecryptable, unstyled: true };
     case "m.location":
       return { text: location(content, textBlock(content) ?? "A location") };
     case "m.poll.start":
@@ -109,10 +113,7 @@ function said(type: string, content: unknown, isReply: boolean): Content {
 }
 
 /** security.md M17. The caller corrects it with `asCorrection` when the key has come. */
-const undecryptable: Content = {
-  text: "[This message is encrypted, and its key is not here. It will be shown when the key arrives. To read older messages give the gateway your recovery key.]",
-  unstyled: true,
-};
+const defaultPlaceholder = "[This message is encrypted, and its key is not here.]";
 
 function unknown(type: string, content: unknown): Content {
   const body = text(field(content, "body"));
@@ -123,6 +124,8 @@ function unknown(type: string, content: unknown): Content {
 
 /** The message in place of the placeholder that was shown for the same event. Its files come with it. */
 export function asCorrection(decrypted: IncomingMessage): readonly Incoming[] {
+  // What the user wrote elsewhere is no message of the gateway's to correct: it is shown once more, readable.
+  if (decrypted.from === "self") return [{ ...decrypted, digest: "decrypted" }];
   const { id, peer, from, sentAt, text: words, unstyled, attachments } = decrypted;
   const correction: Incoming = {
     type: "edit",

@@ -2,16 +2,17 @@
 // in the order of its timeline. Changes of state go into a draft, which the caller commits with the sync token.
 import type { Hint, Incoming, Logger } from "#bridge";
 import type { Api } from "./api.ts";
-import type { RoomCrypto } from "./crypto-seam.ts";
+import type { Encryption } from "./encryption.ts";
 import { readRoomAccountData, readTyping, type Typing } from "./ephemeral.ts";
 import { entriesOf, field, type JsonObject, listAt, objectAt, textAt } from "./json.ts";
 import { readInvite, readLeft } from "./invites.ts";
+import type { Recipients } from "./recipients.ts";
 import { type Draft, parseDirect, type Rooms } from "./rooms.ts";
 import type { SentEvents } from "./sent-events.ts";
 import { readTimeline } from "./timeline.ts";
 import { isRoomId } from "./ids.ts";
 import { cleanLabel } from "./text/characters.ts";
-import type { Unreadable } from "./unreadable.ts";
+import type { Unread, Unreadable } from "./unreadable.ts";
 import { parseEvent } from "./wire.ts";
 
 /** What reading needs of the session. */
@@ -19,7 +20,8 @@ export interface SyncContext {
   readonly rooms: Rooms;
   readonly self: string;
   readonly api: Api;
-  readonly crypto: RoomCrypto | undefined;
+  readonly encryption: Encryption;
+  readonly recipients: Recipients;
   readonly unreadable: Unreadable;
   readonly sent: SentEvents;
   readonly typing: Typing;
@@ -40,14 +42,16 @@ export interface Reading extends SyncContext {
   readonly emit: (events: readonly Incoming[]) => Promise<void>;
   /** Chats of two that `m.direct` does not have yet: room and person. */
   readonly newDirect: Map<string, string>;
+  /** Messages that could not be read, and those that need not be any more. */
+  readonly unread: Map<string, Unread | undefined>;
 }
 
 export type Reader = SyncContext & Pick<Reading, "emit" | "gapEnd">;
 
 /** Reads one answer. @throws what filling a gap, decrypting or emitting throws: then the answer is to be asked for again */
 export async function readSync(answer: JsonObject, since: string | undefined, reader: Reader): Promise<Reading> {
-  const reading: Reading = { ...reader, draft: reader.rooms.draft(), since, newDirect: new Map() };
-  await reader.crypto?.receiveSync({
+  const reading: Reading = { ...reader, draft: reader.rooms.draft(), since, newDirect: new Map(), unread: new Map() };
+  await reader.encryption.receiveSync({
     toDevice: listAt(objectAt(answer, "to_device"), "events"),
     initial: reader.gapEnd === undefined,
     deviceLists: field(answer, "device_lists"),

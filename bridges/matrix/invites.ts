@@ -14,6 +14,7 @@ export async function readInvite(roomId: string, inviteState: unknown, reading: 
   room.self = "invite";
   for (const event of parseEvents(listAt(inviteState, "events"))) applyState(room, event, self);
   room.self = "invite";
+  if (room.encrypted) await reading.encryption.start();
   if (since === undefined || room.space || room.invitedBy === undefined) return;
   const peer = draft.peerOf(room);
   const from = room.invitedBy;

@@ -114,7 +114,7 @@ function offerPrompt(offer: Offer, error: string | undefined): Prompt {
   }
   if (password) ways.push(`${grant === undefined ? "Give" : "Or give"} your password.`);
   ways.push(
-    `${ways.length === 0 ? "Give" : "Or give"} an access token, made in another client for this gateway alone.`,
+    `${ways.length === 0 ? "Give" : "Or give"} an access token, made in another client for this gateway alone; encrypted chats cannot be read with one.`,
   );
   // One field for both: in a chat each field is a question of its own.
   const label = password ? "Password or access token" : "Access token";

@@ -1,8 +1,5 @@
 // Files: read from the homeserver's media repository (authenticated media) and put into it, encrypted ones on the way
 // (Client-Server API, "Content repository", "Sending encrypted attachments").
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
-import { Readable, Transform } from "node:stream";
-import type { ReadableStream as NodeStream } from "node:stream/web";
 import {
   BridgeError,
   type FileContent,
@@ -12,8 +9,9 @@ import {
   type OutgoingFile,
 } from "#bridge";
 import type { Api } from "./api.ts";
+import { decryptFile, encryptFile, type FileKeys } from "./crypto/attachments.ts";
 import { matrixError, MatrixError } from "./errors.ts";
-import { type MediaSource, readMediaSource } from "./events/media.ts";
+import { readMediaSource } from "./events/media.ts";
 import { parseMxc } from "./ids.ts";
 import { numberAt, textAt } from "./json.ts";
 import type { Upload } from "./message-to-event.ts";
@@ -31,8 +29,6 @@ export interface Media {
   /** Fetches a file of the user's and uploads it. @throws BridgeError */
   take(file: OutgoingFile, encrypted: boolean): Promise<Upload>;
 }
-
-type EncryptedSource = Extract<MediaSource, { readonly file: unknown }>["file"];
 
 const headTimeout = 30_000;
 const fetchTimeout = 120_000;
@@ -57,16 +53,16 @@ export function createMedia(deps: MediaDeps): Media {
       if ("mxc" in checked) return download(deps.api, checked.mxc, range, signal);
       // The hash is over the whole file: what is sent in parts could not be checked.
       const sealed = await download(deps.api, checked.file.url, undefined, signal);
-      return { ...sealed, body: decrypted(sealed.body, checked.file) };
+      return { ...sealed, body: decryptFile(checked.file, sealed.body) };
     },
     async take(file, encrypted) {
       const most = await limit();
       if ((file.size ?? 0) > most) throw tooBig(most);
       const { bytes, type } = await fetchFile(file, most, deps);
-      const sealed = encrypted ? seal(bytes) : undefined;
+      const sealed = encrypted ? await seal(bytes) : undefined;
       const mxc = await upload(deps, sealed?.bytes ?? bytes, sealed === undefined ? type : "application/octet-stream");
       const name = file.name ?? nameOf(file.url);
-      return { mxc, name, type, size: bytes.length, ...(sealed === undefined ? {} : { file: sealed.file }) };
+      return { mxc, name, type, size: bytes.length, ...(sealed === undefined ? {} : { file: sealed.keys }) };
     },
   };
 }
@@ -118,28 +114,6 @@ function factsOf(response: Response): Omit<FileContent, "body"> {
   };
 }
 
-/** Bytes go out as they come; when the end shows that they were not the ones, the stream breaks instead of ending. */
-function decrypted(body: ReadableStream<Uint8Array>, file: EncryptedSource): ReadableStream<Uint8Array> {
-  const decipher = createDecipheriv("aes-256-ctr", Buffer.from(file.key, "base64"), Buffer.from(file.iv, "base64"));
-  const hash = createHash("sha256");
-  const check = new Transform({
-    transform(part: Buffer, _encoding, done) {
-      hash.update(part);
-      done(null, decipher.update(part));
-    },
-    flush(done) {
-      const right = hash.digest().equals(Buffer.from(file.sha256, "base64"));
-      done(
-        right ? null : new BridgeError("reject", "The file was changed on its way: it is not the one that was sent."),
-      );
-    },
-  });
-  const source = Readable.fromWeb(body as NodeStream<Uint8Array>);
-  source.on("error", (error) => check.destroy(error));
-  check.on("close", () => source.destroy());
-  return Readable.toWeb(source.pipe(check)) as ReadableStream<Uint8Array>;
-}
-
 async function fetchFile(
   file: OutgoingFile,
   most: number,
@@ -188,26 +162,11 @@ async function upload({ api, signal }: MediaDeps, body: Buffer<ArrayBuffer>, typ
   }
 }
 
-/** AES-CTR whose counter starts at 0: the half of the iv that counts is empty. */
-function seal(bytes: Buffer): { bytes: Buffer<ArrayBuffer>; file: { readonly [key: string]: Json } } {
-  const key = randomBytes(32);
-  const iv = Buffer.concat([randomBytes(8), Buffer.alloc(8)]);
-  const cipher = createCipheriv("aes-256-ctr", key, iv);
-  const sealed = Buffer.concat([cipher.update(bytes), cipher.final()]);
-  const jwk = { kty: "oct", alg: "A256CTR", ext: true, key_ops: ["encrypt", "decrypt"], k: key.toString("base64url") };
-  return {
-    bytes: sealed,
-    file: {
-      v: "v2",
-      key: jwk,
-      iv: unpadded(iv),
-      hashes: { sha256: unpadded(createHash("sha256").update(sealed).digest()) },
-    },
-  };
-}
-
-function unpadded(bytes: Buffer): string {
-  return bytes.toString("base64").replace(/=+$/, "");
+/** In memory, because the length has to be known before the upload begins; `take` bounds it. */
+async function seal(plain: Buffer<ArrayBuffer>): Promise<{ bytes: Buffer<ArrayBuffer>; keys: FileKeys }> {
+  const { body, keys } = encryptFile(new Blob([plain]).stream());
+  const bytes = Buffer.from(await new Response(body).arrayBuffer());
+  return { bytes, keys: keys() };
 }
 
 function nameOf(url: string): string {

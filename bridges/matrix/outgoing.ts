@@ -12,10 +12,10 @@ import type { Api } from "./api.ts";
 import type { DirectChats } from "./direct-chats.ts";
 import { MatrixError, matrixError } from "./errors.ts";
 import { isEventId, isRoomId, isUserId } from "./ids.ts";
-import { field, listAt, objectAt, textAt } from "./json.ts";
+import { field, isObject, type JsonObject, listAt, objectAt, textAt } from "./json.ts";
 import type { Media } from "./media.ts";
 import { editContent, fileContent, messageContent, qualified, reactionContent, threadOf } from "./message-to-event.ts";
-import type { RoomSender } from "./room-sender.ts";
+import { type RoomSender, sealedType } from "./room-sender.ts";
 import type { Rooms } from "./rooms.ts";
 import { parseEvents } from "./wire.ts";
 
@@ -39,6 +39,25 @@ export interface Outgoing {
   markRead(target: MessageRef, peer: Peer): Promise<void>;
   /** The room of a peer that has one. */
   roomOf(peer: Peer, target?: MessageRef): string;
+}
+
+const messageType = "m.room.message";
+
+/** What `prepare` makes of a message: where it goes, and in an encrypted room the very bytes. */
+interface Frozen {
+  readonly room: string;
+  /** Content of an m.room.encrypted. */
+  readonly sealed?: JsonObject;
+}
+
+/** The library's ciphertext came as JSON. */
+const toJson = ({ room, sealed }: Frozen): Json => (sealed === undefined ? room : { room, sealed: sealed as Json });
+
+/** Undefined for what is not of `toJson`: the room was not known then. */
+function fromJson(prepared: Json | undefined): Frozen | undefined {
+  if (typeof prepared === "string") return isRoomId(prepared) ? { room: prepared } : undefined;
+  const [room, sealed] = [textAt(prepared, "room"), field(prepared, "sealed")];
+  return room !== undefined && isRoomId(room) && isObject(sealed) ? { room, sealed } : undefined;
 }
 
 export function createOutgoing({ api, rooms, direct, sender, media, onSent }: OutgoingDeps): Outgoing {
@@ -70,18 +89,34 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
     if (message.file === undefined) return messageContent(message, { encrypted });
     // Before the upload: what will be refused is not carried there.
     await sender.mustBeSendable(roomId);
-    return fileContent(message, await media.take(message.file, encrypted), { encrypted });
+    const upload = await media.take(message.file, encrypted);
+    if (!encrypted && (await sender.isEncrypted(roomId)))
+      throw new BridgeError("retry", "The chat became encrypted while the file was on its way.", { retryAfter: 0 });
+    return fileContent(message, upload, { encrypted });
+  }
+
+  async function freeze(message: OutgoingMessage, roomId: string): Promise<Frozen> {
+    if (!(await sender.isEncrypted(roomId))) return { room: roomId };
+    const content = await contentOf(message, roomId);
+    const sealed = await sender.seal({ roomId, type: messageType, content, transaction: message.key });
+    return { room: roomId, sealed: sealed.content };
   }
 
   return {
     roomOf,
     // A retry goes where the first attempt went, even if the chat with that person has moved meanwhile.
-    prepare: async ({ peer, replyTo }) => placeOf(peer, replyTo) ?? null,
+    async prepare(message) {
+      const roomId = placeOf(message.peer, message.replyTo);
+      return roomId === undefined ? null : toJson(await freeze(message, roomId));
+    },
     async send(message, prepared) {
-      const frozen = typeof prepared === "string" && isRoomId(prepared) ? prepared : undefined;
-      const roomId = frozen ?? (await openRoom(message.peer, message.replyTo));
-      const content = await contentOf(message, roomId);
-      const event = { roomId, type: "m.room.message", content, transaction: message.key };
+      const { room: roomId, sealed } =
+        fromJson(prepared) ?? (await freeze(message, await openRoom(message.peer, message.replyTo)));
+      const transaction = message.key;
+      const event =
+        sealed === undefined
+          ? { roomId, type: messageType, content: await contentOf(message, roomId), transaction }
+          : { roomId, type: sealedType, content: sealed, transaction };
       const id = await sender.send(event, { uncertain: message.uncertain, since: message.sentAt });
       onSent(roomId);
       const thread = threadOf(message);
@@ -98,7 +133,7 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
       const roomId = roomOf(message.peer, target);
       const encrypted = await sender.isEncrypted(roomId);
       const content = editContent(target.id, message, { encrypted });
-      const event = { roomId, type: "m.room.message", content, transaction: message.key };
+      const event = { roomId, type: messageType, content, transaction: message.key };
       const id = await sender.send(event, { uncertain: message.uncertain, since: message.sentAt });
       return { id, ...(target.context === undefined ? {} : { context: target.context }) };
     },

@@ -2,10 +2,10 @@
 // repeat of the request is the same event.
 import { BridgeError } from "#bridge";
 import type { Api } from "./api.ts";
-import { type RoomCrypto, refusePlain } from "./crypto-seam.ts";
+import type { Encryption } from "./encryption.ts";
 import { MatrixError, matrixError } from "./errors.ts";
 import { type JsonObject, listAt, textAt } from "./json.ts";
-import type { Room } from "./room-state.ts";
+import type { Recipients } from "./recipients.ts";
 import type { Rooms } from "./rooms.ts";
 import type { SentEvents } from "./sent-events.ts";
 import { parseEvents, transactionOf } from "./wire.ts";
@@ -13,7 +13,8 @@ import { parseEvents, transactionOf } from "./wire.ts";
 export interface SenderDeps {
   readonly api: Api;
   readonly rooms: Pick<Rooms, "get">;
-  readonly crypto: RoomCrypto | undefined;
+  readonly encryption: Pick<Encryption, "mustBeAvailable" | "encrypt">;
+  readonly recipients: Recipients;
   readonly sent: SentEvents;
   /** How long the server certainly knows the transactions of this sender (ms). Default 25 minutes. */
   readonly remembered?: number;
@@ -38,8 +39,14 @@ const usuallyRemembered = 25 * 60_000;
 const searchPage = 100;
 const searchPages = 10;
 
+/** What another try sends again, beside what the core keeps. */
+const mostSealed = 20;
+export const sealedType = "m.room.encrypted";
+
 export class RoomSender {
   readonly #deps: SenderDeps;
+  /** Contents by transaction. */
+  readonly #sealed = new Map<string, Promise<JsonObject>>();
 
   constructor(deps: SenderDeps) {
     this.#deps = deps;
@@ -52,7 +59,7 @@ export class RoomSender {
       const found = sent.find(event.transaction) ?? (await this.#lookUp(event, doubt));
       if (found !== undefined) return found;
     }
-    const { type, content } = await this.#protect(event);
+    const { type, content } = (await this.isEncrypted(event.roomId)) ? await this.seal(event) : event;
     return put(api, ["v3", "rooms", event.roomId, "send", type, event.transaction], content);
   }
 
@@ -74,21 +81,36 @@ export class RoomSender {
 
   /** @throws BridgeError when nothing can be sent into the room, before work is put into it */
   async mustBeSendable(roomId: string): Promise<void> {
-    if (this.#deps.crypto === undefined && (await this.isEncrypted(roomId))) throw refusePlain();
+    if (await this.isEncrypted(roomId)) this.#deps.encryption.mustBeAvailable();
   }
 
-  /** Reactions are sent in the clear everywhere (Client-Server API, "Event annotations and reactions"), but not by us without keys. */
-  async #protect({ roomId, type, content }: OutgoingEvent): Promise<{ type: string; content: JsonObject }> {
-    const { crypto, rooms } = this.#deps;
-    if (!(await this.isEncrypted(roomId))) return { type, content };
-    if (crypto === undefined) throw refusePlain();
-    if (type === "m.reaction") return { type, content };
+  /**
+   * The event as it goes into an encrypted room; the same again for the same transaction. Reactions are sent in the clear
+   * everywhere (Client-Server API, "Event annotations and reactions"), but not by us without keys. @throws BridgeError
+   */
+  async seal(event: OutgoingEvent): Promise<OutgoingEvent> {
+    this.#deps.encryption.mustBeAvailable();
+    if (event.type === "m.reaction" || event.type === sealedType) return event;
+    let content = this.#sealed.get(event.transaction);
+    if (content === undefined) {
+      content = this.#encrypt(event);
+      this.#sealed.set(event.transaction, content);
+      content.catch(() => this.#sealed.delete(event.transaction));
+      for (const oldest of this.#sealed.keys()) {
+        if (this.#sealed.size <= mostSealed) break;
+        this.#sealed.delete(oldest);
+      }
+    }
+    return { ...event, type: sealedType, content: await content };
+  }
+
+  async #encrypt({ roomId, type, content }: OutgoingEvent): Promise<JsonObject> {
+    const { encryption, recipients, rooms } = this.#deps;
     const room = rooms.get(roomId);
-    const encryption = room?.encryption ?? (await this.#encryptionOf(roomId)) ?? {};
-    const members = await this.#members(roomId, room);
+    const settings = room?.encryption ?? (await this.#encryptionOf(roomId)) ?? {};
+    const members = await recipients.of(roomId, room?.historyVisibility);
     const visibility = room?.historyVisibility === undefined ? {} : { historyVisibility: room.historyVisibility };
-    const sealed = await crypto.encrypt({ roomId, type, content, members, encryption, ...visibility });
-    return { type: "m.room.encrypted", content: sealed };
+    return encryption.encrypt({ roomId, type, content, members, encryption: settings, ...visibility });
   }
 
   async #encryptionOf(roomId: string): Promise<JsonObject | undefined> {
@@ -96,25 +118,6 @@ export class RoomSender {
       return await this.#deps.api.request("GET", ["v3", "rooms", roomId, "state", "m.room.encryption"]);
     } catch (cause) {
       if (cause instanceof MatrixError && cause.code === "M_NOT_FOUND") return undefined;
-      throw matrixError(cause);
-    }
-  }
-
-  /** All who are to read a message. The sync tells of some members only. */
-  async #members(roomId: string, room: Room | undefined): Promise<readonly string[]> {
-    const known = [...(room?.members ?? [])].filter(
-      ([, { membership }]) => membership === "join" || membership === "invite",
-    );
-    const all = (room?.joinedCount ?? Number.POSITIVE_INFINITY) + (room?.invitedCount ?? 0);
-    if (known.length >= all) return known.map(([user]) => user);
-    try {
-      const answer = await this.#deps.api.request("GET", ["v3", "rooms", roomId, "members"], {
-        query: { not_membership: "leave" },
-      });
-      return parseEvents(listAt(answer, "chunk"))
-        .filter(({ content }) => ["join", "invite"].includes(textAt(content, "membership") ?? ""))
-        .flatMap(({ state_key: user }) => user ?? []);
-    } catch (cause) {
       throw matrixError(cause);
     }
   }

@@ -3,21 +3,23 @@
 import type { Host, Session } from "#bridge";
 import { createApi } from "./api.ts";
 import type { MatrixCredentials } from "./credentials.ts";
-import type { OpenCrypto } from "./crypto-seam.ts";
 import { DirectChats } from "./direct-chats.ts";
+import { Encryption } from "./encryption.ts";
+import { EncryptionCommands } from "./encryption-commands.ts";
 import { matrixError } from "./errors.ts";
 import { createMedia } from "./media.ts";
 import type { MatrixOptions } from "./options.ts";
 import { createOutgoing } from "./outgoing.ts";
 import { Passing } from "./passing.ts";
+import { Recipients } from "./recipients.ts";
 import { RoomSender } from "./room-sender.ts";
 import { RoomVerbs } from "./room-verbs.ts";
 import { Rooms } from "./rooms.ts";
+import { SecondReading } from "./second-reading.ts";
 import { SentEvents } from "./sent-events.ts";
 import { SyncLoop, type SyncTimes, syncTimes } from "./sync.ts";
-import { tellAgain } from "./timeline.ts";
 import { openTokens } from "./tokens.ts";
-import { type RoomKey, Unreadable } from "./unreadable.ts";
+import { Unreadable } from "./unreadable.ts";
 import type { MatrixVerb } from "./verbs.ts";
 
 export interface AccountSessionDeps {
@@ -25,8 +27,6 @@ export interface AccountSessionDeps {
   readonly options: MatrixOptions;
   /** What tests make shorter. */
   readonly times: Partial<SyncTimes>;
-  /** Opens the account's encryption; absent: it has none. Only for a device that a login of this bridge made. */
-  readonly openCrypto?: OpenCrypto;
 }
 
 /** Starts the session; what becomes of it is told by `host.status`. */
@@ -41,21 +41,28 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
   const api = createApi({ baseUrl: credentials.baseUrl, fetch, tokens, signal });
   const rooms = await Rooms.load(self, records);
   const sent = new SentEvents();
-  const unreadable = new Unreadable();
-  // A second user of one device would break the keys of both.
-  const openCrypto = credentials.kind === "token" ? undefined : deps.openCrypto;
-  const crypto = await openCrypto?.({
-    userId: self,
-    deviceId: credentials.deviceId,
+  const unreadable = await Unreadable.load(records);
+  const recipients = new Recipients(api);
+  const encryption = new Encryption({
+    credentials,
     records,
-    request: (method, path, request) =>
-      api.request(method, path, request).catch((cause: unknown) => Promise.reject(matrixError(cause))),
-    onKeys: (keys) => void readAgain(keys),
+    request: (method, path, request) => api.request(method, path, request).catch(rethrown),
+    onKeys: (keys) => secondReading.keysCame(keys),
+    onVerification: (verification) => commands.onVerification(verification),
     log,
     signal,
   });
-  const direct = new DirectChats({ rooms, api, log, encrypt: crypto !== undefined });
-  const sender = new RoomSender({ api, rooms, crypto, sent });
+  const secondReading = new SecondReading({ host, rooms, encryption, unreadable, log });
+  const commands = new EncryptionCommands({
+    self,
+    encryption,
+    rooms,
+    unreadable,
+    notice: (text) => void host.notice(text).catch((error: unknown) => log.warn({ err: error }, "a notice was lost")),
+    signal,
+  });
+  const direct = new DirectChats({ rooms, api, log, encrypt: () => encryption.isVerified() });
+  const sender = new RoomSender({ api, rooms, encryption, recipients, sent });
   const media = createMedia({ api, fetch, maxUploadBytes: options.accounts.maxUploadBytes, signal });
   const onSent = (roomId: string): void => passing.messageSent(roomId);
   const outgoing = createOutgoing({ api, rooms, direct, sender, media, onSent });
@@ -65,7 +72,8 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     rooms,
     self,
     api,
-    crypto,
+    encryption,
+    recipients,
     unreadable,
     sent,
     typing: new Map(),
@@ -79,23 +87,9 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     times: { ...syncTimes, ...deps.times },
     presence: () => passing.presence,
     onDirect: (chats) => direct.remember(chats),
+    onCommitted: () => secondReading.run(),
   });
   const verbs = new RoomVerbs({ api, rooms, host, nextSync: (ms) => loop.next(ms) });
-
-  /** What could not be read before is corrected, in between two sync answers. */
-  async function readAgain(keys: readonly RoomKey[]): Promise<void> {
-    try {
-      await rooms.exclusive(async () => {
-        const draft = rooms.draft();
-        for (const { event, key } of unreadable.take(keys)) {
-          const room = rooms.get(key.roomId);
-          if (room !== undefined) await host.deliver(await tellAgain(event, room, { self, draft, crypto, unreadable }));
-        }
-      });
-    } catch (error) {
-      log.warn({ err: error }, "messages whose keys came could not be corrected");
-    }
-  }
 
   loop.start();
   return {
@@ -115,11 +109,17 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     leave: (room) => verbs.leave(room),
     changeRoom: (room, change) => verbs.changeRoom(room, change),
     search: (text) => verbs.search(text),
+    commands: commands.list,
     async close() {
       closing.abort();
       await loop.close();
       await direct.close();
-      await crypto?.close();
+      await secondReading.close();
+      await encryption.close();
     },
   };
 }
+
+const rethrown = (cause: unknown): never => {
+  throw matrixError(cause);
+};

@@ -23,6 +23,8 @@ export interface SyncDeps {
   readonly presence: () => string;
   /** Chats of two that `m.direct` has to learn of: person by room. Must not throw. */
   readonly onDirect: (chats: ReadonlyMap<string, string>) => void;
+  /** An answer was committed. Must not throw. */
+  readonly onCommitted: () => void;
 }
 
 const timelineLimit = 50;
@@ -133,6 +135,7 @@ export class SyncLoop {
     if (next === undefined || next.length > 1000)
       throw new BridgeError("retry", "The Matrix server's answer has no token.");
     await reader.rooms.exclusive(() => this.#take(answer, next));
+    this.#deps.onCommitted();
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
@@ -151,7 +154,8 @@ export class SyncLoop {
     const gapEnd = this.#resync ? undefined : this.#since;
     const reading: Reading = await readSync(answer, this.#since, { ...reader, emit, gapEnd });
     this.#signal.throwIfAborted();
-    const records = reading.draft.records();
+    const unread = reader.unreadable.change(reading.unread);
+    const records = new Map([...reading.draft.records(), ...unread.records]);
     // A token alone is not worth a write each time somebody types: an older one tells the same again.
     const changed = waiting.length > 0 || records.size > 0 || this.#since === undefined || this.#resync;
     if (changed || Date.now() - this.#savedAt > longestUnsaved) {
@@ -159,6 +163,7 @@ export class SyncLoop {
       this.#savedAt = Date.now();
     }
     reading.draft.commit();
+    unread.commit();
     if (this.#since === undefined) this.#historyEnds = Date.now() + historyKept;
     if (Date.now() > this.#historyEnds) reader.history.clear();
     this.#since = next;

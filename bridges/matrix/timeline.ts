@@ -1,14 +1,13 @@
 // One joined room of a sync answer: its state, the gap before its timeline, and the timeline as news.
 import type { Incoming, IncomingMessage } from "#bridge";
-import type { RoomCrypto } from "./crypto-seam.ts";
 import { MatrixError } from "./errors.ts";
 import { fillGap, type Filled } from "./gaps.ts";
 import type { Reading } from "./incoming.ts";
 import { field, isObject, listAt, objectAt, textAt } from "./json.ts";
-import { introduce, ranksChanged } from "./members.ts";
-import { asCorrection, eventToIncoming } from "./event-to-message.ts";
+import { introduce } from "./members.ts";
 import { applyState, applySummary, type Membership, type Room } from "./room-state.ts";
 import { addDirect } from "./rooms.ts";
+import { tell } from "./telling.ts";
 import { parseEvents, type RoomEvent, transactionOf } from "./wire.ts";
 
 /** Events of the first sync that are remembered as history. */
@@ -26,6 +25,7 @@ export async function readTimeline(roomId: string, data: unknown, reading: Readi
   const after = field(data, "state_after") ?? field(data, "org.matrix.msc4222.state_after");
   if (!isObject(after)) applyAll(room, listAt(objectAt(data, "state"), "events"), self);
   applySummary(room, objectAt(data, "summary"));
+  noteRecipients(roomId, data, timeline, reading);
   // Rooms come in pieces while they are being made: the invitation may be in a later answer than the room.
   const events = before?.self === "join" ? timeline : [...timeline, ...stateOf(data)];
   if (since !== undefined) noteDirect(room, invited ?? ownDirectInvite(events, self), reading);
@@ -42,7 +42,20 @@ export async function readTimeline(roomId: string, data: unknown, reading: Readi
   if (isObject(after)) applyAll(room, listAt(after, "events"), self);
   // An answer may tell of the state only.
   room.self = "join";
-  if (room.encrypted) reading.rooms.noteEncrypted(roomId);
+  if (!room.encrypted) return;
+  reading.rooms.noteEncrypted(roomId);
+  await reading.encryption.start();
+}
+
+/** In a gap anybody may have come or gone. */
+function noteRecipients(
+  roomId: string,
+  data: unknown,
+  timeline: readonly RoomEvent[],
+  { recipients, gapEnd }: Reading,
+): void {
+  if (gapEnd === undefined || field(objectAt(data, "timeline"), "limited") === true) return recipients.forget(roomId);
+  for (const event of [...stateOf(data), ...timeline]) recipients.apply(roomId, event);
 }
 
 function applyAll(room: Room, events: readonly unknown[], self: string): void {
@@ -153,53 +166,6 @@ async function readOne(event: RoomEvent, room: Room, reading: Reading): Promise<
   if (room.space) return [];
   return tell(event, room, reading);
 }
-
-/** What telling one event takes. */
-type Telling = Pick<Reading, "self" | "draft" | "crypto" | "unreadable">;
-
-/** A message that stood there as a placeholder, now that its key has come; nothing while it has not. */
-export async function tellAgain(event: RoomEvent, room: Room, telling: Telling): Promise<readonly Incoming[]> {
-  const decrypted = await telling.crypto?.decrypt(room.id, { ...event });
-  if (decrypted?.kind === "missing") telling.unreadable.note(event, decrypted.key);
-  if (decrypted?.kind !== "ok") return [];
-  const news = await tell(event, room, telling);
-  return news.flatMap((one) => (one.type === "message" ? asCorrection(one) : [one]));
-}
-
-/** The event's words for the core, decrypted where that can be. */
-async function tell(event: RoomEvent, room: Room, telling: Telling): Promise<readonly Incoming[]> {
-  const { self, draft, crypto, unreadable } = telling;
-  const peer = draft.peerOf(room);
-  let readable: object = event;
-  if (event.type === "m.room.encrypted" && crypto !== undefined) {
-    const decrypted = await crypto.decrypt(room.id, { ...event });
-    if (decrypted.kind === "ok") readable = { ...event, ...decrypted.event };
-    if (decrypted.kind === "missing") unreadable.note(event, decrypted.key);
-  }
-  const news = eventToIncoming(readable, {
-    self,
-    peer,
-    direct: peer.kind === "contact",
-    name: room.members.get(event.sender)?.name,
-    arrivedAt: Date.now(),
-    powerLevels: room.power,
-    create: room.create,
-  });
-  if (event.type === "m.room.power_levels" && peer.kind === "room") return ranksChanged(event, room, peer, self);
-  return news.map((one) => withPlace(one, event, room, crypto));
-}
-
-/** Several chats with one person look like one: what answers a message must find the room of it again. */
-function withPlace(news: Incoming, event: RoomEvent, room: Room, crypto: RoomCrypto | undefined): Incoming {
-  if (news.type !== "message") return news;
-  if (event.type === "m.room.encryption" && crypto === undefined) return { ...news, text: nowEncrypted };
-  return news.peer.kind === "contact"
-    ? { ...news, context: { ...(isObject(news.context) ? news.context : {}), room: room.id } }
-    : news;
-}
-
-const nowEncrypted =
-  "Messages here are encrypted from now on. This gateway has no keys of yours: it can neither read nor write here. Use a Matrix client, or give the gateway your recovery key.";
 
 function noteActivity(room: Room, event: RoomEvent): void {
   room.lastEvent = event.event_id;

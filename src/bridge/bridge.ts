@@ -1,6 +1,6 @@
 // What a bridge is. Read this file and the toy bridge in bridges/toy, then write your own.
 import type { Hint, Incoming, IncomingOriginal } from "./events.ts";
-import type { Answers, Prompt, SignedIn } from "./login.ts";
+import type { Answers, Prompt, SessionCommand, SignedIn } from "./login.ts";
 import type { Json, OutgoingMessage, RemoteId, Sent } from "./message.ts";
 import type { OperatorCommand } from "./operator.ts";
 import type { Verb, Verbs } from "./verbs.ts";
@@ -103,6 +103,11 @@ export interface Host {
   hint(hint: Hint): void;
   /** Report the session's state. `detail` is one sentence for the user. */
   status(state: SessionState, detail?: string): void;
+  /**
+   * A line from the gateway to the user, as durable as a message; for what belongs to no conversation. Resolves once it is
+   * on disk. Others must not be able to cause many.
+   */
+  notice(text: string): Promise<void>;
   /** What this account's bridge keeps over restarts besides the cursor. */
   readonly records: Records;
   /** HTTP to hosts that others chose: see GuardedFetch. */
@@ -124,6 +129,8 @@ export interface SessionCore {
    * error counts as `retry`.
    */
   send(message: OutgoingMessage, prepared?: Json): Promise<Sent>;
+  /** What the user can tell this session beside the verbs. */
+  readonly commands?: readonly SessionCommand[];
   /** End the session: returns when nothing of it runs any more. Called once. */
   close(): Promise<void>;
 }

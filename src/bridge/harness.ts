@@ -114,6 +114,7 @@ export const plainFetch: GuardedFetch = (url, { timeout = 30_000, maxBytes: _, .
 export class MemoryHost implements Host {
   readonly log = { debug() {}, info() {}, warn() {}, error() {} };
   readonly states: SessionState[] = [];
+  readonly notices: string[] = [];
   readonly committed: Incoming[] = [];
   /** What was offered and not taken. */
   readonly refused: Incoming[] = [];
@@ -149,6 +150,9 @@ export class MemoryHost implements Host {
   hint(): void {}
   status(state: SessionState): void {
     this.states.push(state);
+  }
+  async notice(text: string): Promise<void> {
+    this.notices.push(text);
   }
   abort(): void {
     this.#abort.abort();

@@ -1,4 +1,4 @@
-// Sign-in as a dialogue. One generator serves XEP-0077, ad-hoc commands and plain chat.
+// Dialogues with the user: sign-in, and commands of a session. One generator serves XEP-0077, ad-hoc commands and plain chat.
 import type { Json, RemoteId } from "./message.ts";
 
 export interface Field {
@@ -33,4 +33,21 @@ export interface SignedIn<Credentials extends Json> {
    * what arrives between the sign-in and then counts as history.
    */
   readonly cursor?: Json;
+}
+
+/**
+ * A word of a session's own that its user can say to the gateway: in `help`, in chat and as an ad-hoc command (XEP-0050).
+ * Of several accounts that know a word the user chooses one.
+ */
+export interface SessionCommand {
+  /** Lower-case letters, at most 30. Words that the gateway has itself are the gateway's. */
+  readonly word: string;
+  readonly title: string;
+  /** What may follow the word in chat, such as "[ADDRESS]". */
+  readonly usage: string;
+  /**
+   * `rest` is what followed the word; empty from an ad-hoc command. Ends with what the user is told. Throws BridgeError to
+   * end with an error. A step should not take longer than half a minute: clients give up then.
+   */
+  run(rest: string): AsyncGenerator<Prompt, string, Answers>;
 }

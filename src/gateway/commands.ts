@@ -1,15 +1,27 @@
 // What a user can tell the gateway. One table serves XEP-0050, plain chat and the help text.
-import { type AnyBridge, type Answers, BridgeError, type Prompt, type RemoteId, type Verb } from "#bridge";
+import {
+  type AnyBridge,
+  type Answers,
+  BridgeError,
+  type Prompt,
+  type RemoteId,
+  type SessionCommand,
+  type Verb,
+} from "#bridge";
+import { chooseAccount } from "./choose-account.ts";
 import type { Dialogue } from "./dialogs.ts";
 import { GatewayError } from "./errors.ts";
 import type { AccountRecord } from "./ports.ts";
 import { leave, type RoomPowers, rooms } from "./room-commands.ts";
+import { commandsOfSessions } from "./session-commands.ts";
 
 /** What commands may do; the gateway implements it. */
 export interface CommandPowers extends RoomPowers {
   accounts(bridge: string, user: string): readonly AccountRecord[];
   pick(bridge: string, user: string, self: string | undefined): AccountRecord;
   stateOf(account: AccountRecord): string;
+  /** What the account's session offers now. */
+  commandsOf(account: AccountRecord): readonly SessionCommand[];
   signIn(bridge: string, user: string): AsyncGenerator<Prompt, AccountRecord, Answers>;
   signOut(account: AccountRecord): Promise<void>;
   enrol(bridge: string, user: string): Promise<AccountRecord | undefined>;
@@ -183,31 +195,17 @@ const table: readonly Command[] = [
 /** The commands that make sense for this user now. */
 export function available(context: CommandContext): readonly Command[] {
   const registered = context.powers.accounts(context.bridge.name, context.user).length > 0;
-  return table.filter((command) => {
+  const own = table.filter((command) => {
     if (command.verb !== undefined && !context.bridge.verbs.includes(command.verb)) return false;
     if (command.word === "join") return context.domainMode;
     if (command.needs === "sign-in") return context.accountMode;
     return command.needs === "nothing" || registered || context.domainMode;
   });
+  return [...own, ...commandsOfSessions(context, ownWords)];
 }
 
-async function* chooseAccount(
-  context: CommandContext,
-  rest: string,
-  title: string,
-  label: string,
-): AsyncGenerator<Prompt, AccountRecord, Answers> {
-  const list = context.powers.accounts(context.bridge.name, context.user);
-  if (rest.trim() || list.length < 2)
-    return context.powers.pick(context.bridge.name, context.user, rest.trim() || undefined);
-  const choices = list.map((account) => ({ value: account.self, label: account.self }));
-  const answers = yield {
-    title,
-    instructions: "",
-    fields: [{ name: "account", label, kind: "choice", required: true, choices }],
-  };
-  return context.powers.pick(context.bridge.name, context.user, answers.account);
-}
+/** "cancel" is no command of the table, but means something everywhere. */
+const ownWords = new Set(["cancel", ...table.map(({ word }) => word)]);
 
 /** The sign-in of a bridge as a dialogue whose errors are sentences. `attempt` is called with every set of answers. */
 export async function* signInWith<T>(

@@ -125,6 +125,7 @@ export class Gateway {
       records: (account) => store.records.of(account),
       fetch: options.fetch,
       hint: (account, hint) => this.#reports.hint(account, hint),
+      notice: (account, text) => notices.toAccount(account, text),
       onState: (account, state, detail) => this.#reports.sessionState(account, state, detail),
     });
     const presence = new PresenceBook({

@@ -255,7 +255,7 @@ export class OutgoingWorker {
   ): Promise<Sent> {
     if (edit && session.edit) return this.#inTime(session.edit(edit, message));
     if (session.prepare && (row.state === "queued" || row.prepared === undefined)) {
-      const prepared: Json = row.prepared ?? (await session.prepare(message));
+      const prepared: Json = row.prepared ?? (await this.#inTime(session.prepare(message)));
       await this.#o.store.begin(row.id, prepared);
       row.prepared = prepared;
       row.state = "sent";

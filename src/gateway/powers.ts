@@ -51,6 +51,7 @@ export function createPowers(
       const live = gateway.sessions.stateOf(account.id);
       return live ? `${live.state}${live.detail ? ` (${live.detail})` : ""}` : "waiting to be started";
     },
+    commandsOf: (account) => gateway.sessions.sessionOf(account.id)?.commands ?? [],
     signIn,
     signOut: (account) => gateway.registrations.signOut(account),
     enrol: (bridge, user) => gateway.registrations.enrol(bridge, user),

@@ -32,6 +32,7 @@ export interface SessionsOptions {
   readonly records: (account: AccountId) => Records;
   readonly fetch: GuardedFetch;
   readonly hint: (account: AccountRecord, hint: Hint) => void;
+  readonly notice: (account: AccountRecord, text: string) => Promise<void>;
   /** Something changed; `session` tells whether messages can be sent now. */
   readonly onState: (account: AccountRecord, state: SessionState, detail: string | undefined) => void;
   /** Sessions started per second after the start, so that a thousand sign-ins do not look like an attack. */
@@ -163,6 +164,7 @@ export class Sessions {
       fetch: this.#o.fetch,
       hint: (hint: Hint) => this.#o.hint(account, hint),
       status: (state: SessionState, detail?: string) => this.#status(live, state, detail),
+      notice: (text: string) => this.#o.notice(account, text),
     };
     if (account.mode === "domain") {
       if (entry.service === undefined)

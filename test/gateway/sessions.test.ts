@@ -51,6 +51,7 @@ async function setUp(
     records: (account) => store.records.of(account),
     fetch: plainFetch,
     hint: () => {},
+    notice: async () => {},
     onState: (account, state, detail) => void states.push([account.id, state, detail].filter(Boolean).join(" ")),
   });
   const [first] = accounts;

@@ -3,8 +3,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createApi } from "../../bridges/matrix/api.ts";
+import { Encryption } from "../../bridges/matrix/encryption.ts";
 import { type Reader, readSync } from "../../bridges/matrix/incoming.ts";
 import type { JsonObject } from "../../bridges/matrix/json.ts";
+import { Recipients } from "../../bridges/matrix/recipients.ts";
 import { Rooms } from "../../bridges/matrix/rooms.ts";
 import { SentEvents } from "../../bridges/matrix/sent-events.ts";
 import { Unreadable } from "../../bridges/matrix/unreadable.ts";
@@ -27,8 +29,17 @@ async function readerOf(told: Incoming[]): Promise<Reader & { records: MemoryRec
     rooms: await Rooms.load(self, records),
     self,
     api,
-    crypto: undefined,
-    unreadable: new Unreadable(),
+    encryption: new Encryption({
+      credentials: { kind: "token", userId: self, deviceId: "" },
+      records,
+      request: () => Promise.reject(new Error("no network here")),
+      onKeys: () => {},
+      onVerification: () => {},
+      log,
+      signal: new AbortController().signal,
+    }),
+    recipients: new Recipients(api),
+    unreadable: await Unreadable.load(records),
     sent: new SentEvents(),
     typing: new Map(),
     history: new Set(),

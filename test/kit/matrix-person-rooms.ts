@@ -33,15 +33,18 @@ export interface Rooms {
 }
 
 export function roomsOf(client: MatrixClient, arrivals: Pick<Arrivals<SeenEvent>, "next" | "until">): Rooms {
-  /** Only what the sync has brought is known: who is in the room, and whether it is encrypted. */
-  const known = async (roomId: string): Promise<string> => {
-    const joined = (): boolean => client.getRoom(roomId)?.getMyMembership() === "join";
-    await arrivals.until(joined, { what: `room ${roomId}`, timeoutMs: 10_000 });
+  /** Only what the sync has brought is known: who is in the room, and whether it is encrypted; until then it is not. */
+  const known = async (roomId: string, encrypted = false): Promise<string> => {
+    const here = (): boolean => {
+      const room = client.getRoom(roomId);
+      return room?.getMyMembership() === "join" && (!encrypted || room.hasEncryptionStateEvent());
+    };
+    await arrivals.until(here, { what: `room ${roomId}`, timeoutMs: 10_000 });
     return roomId;
   };
   const create = async (options: ICreateRoomOpts, encrypted = false): Promise<string> => {
     const made = await client.createRoom({ ...options, initial_state: encrypted ? [encryption] : [] });
-    return known(made.room_id);
+    return known(made.room_id, encrypted);
   };
   // A room's past holds invitations too, long accepted.
   const isInvite = ({ type, state_key, content, room_id }: SeenEvent): boolean =>

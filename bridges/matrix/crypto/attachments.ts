@@ -2,10 +2,11 @@
 // lies on the server. Files are streams: nothing here holds one whole.
 import { createCipheriv, createDecipheriv, createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { BridgeError } from "#bridge";
+import { parseMxc } from "../ids.ts";
 import { field, listAt, objectAt, textAt } from "../json.ts";
 
 /** `EncryptedFile` of the specification, without the place. */
-export interface FileKeys {
+export type FileKeys = {
   readonly v: "v2";
   /** A JSON Web Key (RFC 7517). */
   readonly key: {
@@ -17,16 +18,17 @@ export interface FileKeys {
   };
   readonly iv: string;
   readonly hashes: { readonly sha256: string };
-}
+};
 
-/** A file that somebody sent, its fields checked and decoded. */
-export interface SealedFile {
+/** A file that somebody sent, its fields checked: what is stored until it is opened. */
+export type SealedFile = {
   /** mxc: */
   readonly url: string;
-  readonly key: Uint8Array;
-  readonly iv: Uint8Array;
-  readonly sha256: Uint8Array;
-}
+  /** In base64, as are the following. */
+  readonly key: string;
+  readonly iv: string;
+  readonly sha256: string;
+};
 
 /** Encrypts on the way. `keys` may be called when `body` has been read to its end. */
 export function encryptFile(plain: ReadableStream<Uint8Array>): {
@@ -75,12 +77,17 @@ export function parseSealedFile(file: unknown): SealedFile | undefined {
     field(jwk, "ext") === true &&
     operations.includes("encrypt") &&
     operations.includes("decrypt");
-  const url = textAt(file, "url");
-  const key = bytesOf(textAt(jwk, "k"), 32);
-  const iv = bytesOf(textAt(file, "iv"), 16);
-  const sha256 = bytesOf(textAt(objectAt(file, "hashes"), "sha256"), 32);
-  if (!known || url === undefined || !url.startsWith("mxc://") || !key || !iv || !sha256) return undefined;
-  return { url, key, iv, sha256 };
+  if (!known) return undefined;
+  const sha256 = textAt(objectAt(file, "hashes"), "sha256");
+  return checkSealedFile({ url: textAt(file, "url"), key: textAt(jwk, "k"), iv: textAt(file, "iv"), sha256 });
+}
+
+/** Reads a sealed file again after it went through storage; undefined when it is none. */
+export function checkSealedFile(file: unknown): SealedFile | undefined {
+  const [url, key, iv, sha256] = ["url", "key", "iv", "sha256"].map((name) => textAt(file, name));
+  if (url === undefined || key === undefined || iv === undefined || sha256 === undefined) return undefined;
+  const isWhole = hasBytes(key, 32) && hasBytes(iv, 16) && hasBytes(sha256, 32);
+  return isWhole && parseMxc(url) !== undefined ? { url, key, iv, sha256 } : undefined;
 }
 
 /**
@@ -88,7 +95,8 @@ export function parseSealedFile(file: unknown): SealedFile | undefined {
  * shows only at the end, so the last bytes are kept back until then: whoever reads on never gets a whole forged file.
  */
 export function decryptFile(file: SealedFile, sealed: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  const decipher = createDecipheriv("aes-256-ctr", file.key, file.iv);
+  const decipher = createDecipheriv("aes-256-ctr", Buffer.from(file.key, "base64"), Buffer.from(file.iv, "base64"));
+  const expected = Buffer.from(file.sha256, "base64");
   const hash = createHash("sha256");
   let last: Uint8Array | undefined;
   const decrypt = new TransformStream<Uint8Array, Uint8Array>({
@@ -99,7 +107,7 @@ export function decryptFile(file: SealedFile, sealed: ReadableStream<Uint8Array>
       last = decipher.update(chunk);
     },
     flush: (out) => {
-      if (!timingSafeEqual(hash.digest(), file.sha256)) {
+      if (!timingSafeEqual(hash.digest(), expected)) {
         throw new BridgeError("reject", "The encrypted file was changed on its way, so it is not shown.");
       }
       if (last) out.enqueue(last);
@@ -111,8 +119,6 @@ export function decryptFile(file: SealedFile, sealed: ReadableStream<Uint8Array>
 const unpadded = (bytes: Buffer): string => bytes.toString("base64").replace(/=+$/, "");
 
 /** Base64 of exactly so many bytes, in either alphabet, with padding or without. */
-function bytesOf(text: string | undefined, length: number): Uint8Array | undefined {
-  if (text === undefined || !/^[A-Za-z0-9+/_-]{22,43}={0,2}$/.test(text)) return undefined;
-  const bytes = Buffer.from(text, "base64");
-  return bytes.length === length ? bytes : undefined;
+function hasBytes(text: string, length: number): boolean {
+  return /^[A-Za-z0-9+/_-]{22,43}={0,2}$/.test(text) && Buffer.from(text, "base64").length === length;
 }

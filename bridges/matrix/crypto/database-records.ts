@@ -4,13 +4,18 @@
 // Keys go through a digest because others choose their length: a device id alone may have more than a Records key holds.
 import { createHash } from "node:crypto";
 import { deserialize, serialize } from "node:v8";
-import type { RecordChanges } from "#bridge";
+import type { RecordChanges, Records } from "#bridge";
 import type { RawDatabase, RawIndex, RawRecord, RawStore } from "./indexed-db-types.ts";
 
 /** Everything of the encryption store is below this. */
 export const recordPrefix = "crypto/";
 /** There as soon as anything is. */
 export const schemaKey = `${recordPrefix}schema`;
+
+/** Whether the account has ever started its encryption. */
+export async function hasCrypto(records: Pick<Records, "load">): Promise<boolean> {
+  return (await records.load(schemaKey)).size > 0;
+}
 
 export interface StoreSchema {
   readonly name: string;

@@ -88,6 +88,7 @@ function assemble(wasm: CryptoWasm, deps: CryptoDeps, machine: Wasm.OlmMachine, 
         if (read.kind === "missing") backup.want(read.key);
         return read;
       }),
+    isVerified: () => run(() => isVerified(wasm, machine)),
     trust: () => run(() => trustOf(wasm, machine, backup)),
     recover: (recoveryKey) => run(() => recover({ wasm, machine, requests, request, backup }, recoveryKey)),
     verify: () => run(() => startVerification(verification)),
@@ -155,14 +156,17 @@ function verificationsIn(events: readonly Wasm.ProcessedToDeviceEvent[], userId:
   return found;
 }
 
-async function trustOf(wasm: CryptoWasm, machine: Wasm.OlmMachine, backup: KeyBackup): Promise<TrustState> {
-  const me = () => new wasm.UserId(machine.userId.toString());
-  const identity = await machine.getIdentity(me());
-  const device = await machine.getDevice(me(), machine.deviceId);
+async function isVerified(wasm: CryptoWasm, machine: Wasm.OlmMachine): Promise<boolean> {
+  const identity = await machine.getIdentity(machine.userId);
+  const device = await machine.getDevice(machine.userId, machine.deviceId);
   const trusted = identity instanceof wasm.OwnUserIdentity && identity.isVerified();
+  return trusted && (device?.isCrossSignedByOwner() ?? false);
+}
+
+async function trustOf(wasm: CryptoWasm, machine: Wasm.OlmMachine, backup: KeyBackup): Promise<TrustState> {
   return {
-    verified: trusted && (device?.isCrossSignedByOwner() ?? false),
-    crossSigning: identity !== undefined,
+    verified: await isVerified(wasm, machine),
+    crossSigning: (await machine.getIdentity(machine.userId)) !== undefined,
     backup: await backup.isOpen(),
   };
 }

@@ -1,7 +1,7 @@
 // The server-side key backup (Client-Server API, "Server-side key backups"): keys of rooms go up as they come, and are
 // fetched one by one when a message cannot be read. A whole restore of an old account is tens of thousands of keys.
 import { BridgeError, type Logger } from "#bridge";
-import { isObject, objectAt, textAt } from "../json.ts";
+import { isObject, numberAt, objectAt, textAt } from "../json.ts";
 import type { RoomKey } from "./decryption.ts";
 import { messageOf, type OutgoingRequests, type ServerRequest } from "./outgoing-requests.ts";
 import type { CryptoWasm, Wasm } from "./wasm.ts";
@@ -66,19 +66,19 @@ export class KeyBackup {
 
   /**
    * Uses the account's backup with this private key, in base64, from now on.
-   * @returns false when the server has no backup, or one of another key
+   * @returns how many sessions it holds; undefined when the server has no backup, or one of another key
    */
-  async open(secret: string): Promise<boolean> {
+  async open(secret: string): Promise<number | undefined> {
     const { wasm, machine } = this.#deps;
     const key = wasm.BackupDecryptionKey.fromBase64(secret);
     const current = await this.#current();
-    if (current?.publicKey !== key.megolmV1PublicKey.publicKeyBase64) return false;
+    if (current?.publicKey !== key.megolmV1PublicKey.publicKeyBase64) return undefined;
     await machine.saveBackupDecryptionKey(key, current.version);
     await machine.enableBackupV1(current.publicKey, current.version);
     this.#checked = true;
     this.#absent.clear();
     this.kick();
-    return true;
+    return current.sessions;
   }
 
   /** Opens the backup with a key that another device of the user sent, now or before the last restart. */
@@ -117,12 +117,12 @@ export class KeyBackup {
     return { key, version };
   }
 
-  async #current(): Promise<{ version: string; publicKey: string } | undefined> {
+  async #current(): Promise<{ version: string; publicKey: string; sessions: number } | undefined> {
     const info = await absentIsUndefined(this.#deps.request("GET", ["v3", "room_keys", "version"]));
     const version = textAt(info, "version");
     const publicKey = textAt(objectAt(info, "auth_data"), "public_key");
     if (textAt(info, "algorithm") !== algorithm || version === undefined || publicKey === undefined) return undefined;
-    return { version, publicKey };
+    return { version, publicKey, sessions: numberAt(info, "count") ?? 0 };
   }
 
   async #fetchWanted(): Promise<void> {

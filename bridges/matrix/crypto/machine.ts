@@ -2,7 +2,7 @@
 //
 //   const crypto = await createCrypto({ userId, deviceId, records, request, onKeys, onVerification, log, signal });
 //   each sync, first:   await crypto.receiveSync({ ... });    // then commit the cursor: what came is on disk
-//   each room, known:   await crypto.trackUsers(members);     // encrypted rooms only
+//   at the beginning:   await crypto.trackUsers([userId]);    // encrypt does it for the members of the room
 //   to send:            const content = await crypto.encrypt({ roomId, type, content, members, encryption });
 //                       // frozen by `prepare`: the same ciphertext is sent again on a retry
 //   to read:            const read = await crypto.decrypt(roomId, event);
@@ -12,7 +12,6 @@
 // Only for a device that this gateway made: a second user of one device breaks the ratchets of both. An account that has
 // started it once (`hasCrypto`) runs it with every sync: to-device messages come once.
 import { BridgeError, type Logger, type Records } from "#bridge";
-import { schemaKey } from "./database-records.ts";
 import { type Decrypt, type RoomKey, storeTrouble } from "./decryption.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import type { ServerRequest } from "./outgoing-requests.ts";
@@ -63,11 +62,13 @@ export interface TrustState {
 export interface Crypto {
   /** Resolves when all of it is on disk. Its answers to the server go out in the background. */
   receiveSync(sections: SyncSections): Promise<void>;
-  /** Members of encrypted rooms, whose devices we must know. Those already known cost nothing. */
+  /** Users whose devices we must know. Those already known cost nothing. */
   trackUsers(users: Iterable<string>): Promise<void>;
   readonly encrypt: Encrypt;
   /** Never rejects for what others wrote: that is a result of its own. */
   readonly decrypt: Decrypt;
+  /** As in `trust`, without a request. */
+  isVerified(): Promise<boolean>;
   trust(): Promise<TrustState>;
   /** See recovery.ts. */
   recover(recoveryKey: string): Promise<Recovered>;
@@ -75,11 +76,6 @@ export interface Crypto {
   verify(): Promise<Verification>;
   /** Returns when nothing of it runs any more and the memory is free. */
   close(): Promise<void>;
-}
-
-/** Whether the account has ever started its encryption. */
-export async function hasCrypto(records: Records): Promise<boolean> {
-  return (await records.load(schemaKey)).size > 0;
 }
 
 /**
@@ -108,6 +104,7 @@ export async function createCrypto(deps: CryptoDeps): Promise<Crypto> {
     trackUsers: async (users) => (await current()).trackUsers(users),
     encrypt: async (message) => (await current()).encrypt(message),
     decrypt: async (roomId, event) => (await current()).decrypt(roomId, event),
+    isVerified: async () => (await current()).isVerified(),
     trust: async () => (await current()).trust(),
     recover: async (recoveryKey) => (await current()).recover(recoveryKey),
     verify: async () => (await current()).verify(),

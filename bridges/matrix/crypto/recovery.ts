@@ -18,6 +18,8 @@ interface RecoveryDeps {
 export interface Recovered {
   /** Old messages become readable as they are asked for. False: the account has no key backup. */
   readonly backup: boolean;
+  /** How many sessions the backup can open. */
+  readonly sessions: number;
 }
 
 /**
@@ -44,7 +46,8 @@ export async function recover(deps: RecoveryDeps, recoveryKey: string): Promise<
   const device = await machine.getDevice(new wasm.UserId(user), machine.deviceId);
   if (!device) throw new BridgeError("retry", "The Matrix server does not know this gateway's device yet.");
   await requests.send(await device.verify());
-  return { backup: backupKey !== undefined && (await deps.backup.open(backupKey)) };
+  const sessions = backupKey === undefined ? undefined : await deps.backup.open(backupKey);
+  return { backup: sessions !== undefined, sessions: sessions ?? 0 };
 }
 
 const nothingStored = (): BridgeError =>

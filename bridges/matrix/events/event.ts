@@ -14,6 +14,8 @@ export interface EventContext {
   readonly name?: string | undefined;
   /** Milliseconds since the epoch: events cannot be newer, whatever they claim. */
   readonly arrivedAt?: number | undefined;
+  /** What is said in place of an m.room.encrypted, which could not be decrypted. */
+  readonly undecryptable?: string | undefined;
   /** Content of the room's m.room.power_levels. */
   readonly powerLevels?: unknown;
   /** The room's whole m.room.create event. */

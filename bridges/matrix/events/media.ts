@@ -1,21 +1,20 @@
 // Attachments of m.image, m.file, m.audio, m.video and m.sticker (client-server specification, "m.room.message msgtypes"
 // and "Sending encrypted attachments").
 import type { IncomingAttachment, Json } from "#bridge";
+import { checkSealedFile, parseSealedFile, type SealedFile } from "../crypto/attachments.ts";
 import { parseMxc } from "../ids.ts";
 import { cleanLabel } from "../text/characters.ts";
-import { at, count, field, firstText, text } from "./shape.ts";
+import { count, field, firstText, text } from "./shape.ts";
 
 /** Where a file is and how to decrypt it: what `openFile` gets. All fields are checked. */
-export type MediaSource =
-  | { readonly mxc: string }
-  | { readonly file: { readonly url: string; readonly key: string; readonly iv: string; readonly sha256: string } };
+export type MediaSource = { readonly mxc: string } | { readonly file: SealedFile };
 
 /** Reads a source again after it went through storage; undefined when it is none. */
 export function readMediaSource(source: Json): MediaSource | undefined {
   const mxc = text(field(source, "mxc"));
-  if (parseMxc(mxc) !== undefined) return { mxc: mxc ?? "" };
-  const [url, key, iv, sha256] = ["url", "key", "iv", "sha256"].map((name) => text(at(source, "file", name)));
-  return checkedFile(url, key, iv, sha256);
+  if (mxc !== undefined && parseMxc(mxc) !== undefined) return { mxc };
+  const file = checkSealedFile(field(source, "file"));
+  return file && { file };
 }
 
 const ofType: ReadonlyMap<string, string> = new Map([
@@ -57,26 +56,8 @@ function sourceOf(content: unknown): MediaSource | undefined {
     const mxc = text(field(content, "url"));
     return mxc !== undefined && parseMxc(mxc) !== undefined ? { mxc } : undefined;
   }
-  // Version 2 is AES-CTR with a 256 bit key; there is no other in use.
-  if (field(file, "v") !== "v2" || at(file, "key", "alg") !== "A256CTR" || at(file, "key", "kty") !== "oct")
-    return undefined;
-  return checkedFile(
-    text(field(file, "url")),
-    text(at(file, "key", "k")),
-    text(field(file, "iv")),
-    text(at(file, "hashes", "sha256")),
-  );
-}
-
-function checkedFile(url?: string, key?: string, iv?: string, sha256?: string): MediaSource | undefined {
-  if (url === undefined || key === undefined || iv === undefined || sha256 === undefined) return undefined;
-  const isWhole = hasBytes(key, 32) && hasBytes(iv, 16) && hasBytes(sha256, 32);
-  return isWhole && parseMxc(url) !== undefined ? { file: { url, key, iv, sha256 } } : undefined;
-}
-
-/** Base64 of either alphabet, padded or not, of that many bytes. */
-function hasBytes(base64: string, bytes: number): boolean {
-  return /^[A-Za-z0-9+/_-]+={0,2}$/.test(base64) && Buffer.from(base64, "base64").length === bytes;
+  const sealed = parseSealedFile(file);
+  return sealed && { file: sealed };
 }
 
 function defined<Name extends string>(name: Name, value: number | undefined): { readonly [name in Name]?: number } {

@@ -43,6 +43,8 @@ export class RecordingHost implements Host {
     this.states.push(detail === undefined ? state : `${state}: ${detail}`);
   }
 
+  async notice(): Promise<void> {}
+
   /** Subjects in the order of delivery. */
   get subjects(): string[] {
     return this.mails.map((mail) => subjectOf(mail.raw));

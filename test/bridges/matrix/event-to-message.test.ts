@@ -268,7 +268,7 @@ describe("other events of the timeline", () => {
     [
       "m.room.encrypted",
       `{"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AwgAEnACgAkLmt6q", "session_id": "X"}`,
-      "[This message is encrypted, and its key is not here. It will be shown when the key arrives. To read older messages give the gateway your recovery key.]",
+      "[This message is encrypted, and its key is not here.]",
     ],
     [
       "m.call.invite",
@@ -337,6 +337,14 @@ describe("other events of the timeline", () => {
     expect(asCorrection({ ...found, text: "Look" })).toMatchObject([
       { type: "edit", id: base.id, target: base.id, text: "Look" },
       { type: "message", id: base.id, text: "", digest: "decrypted", attachments: [{ name: "a.jpg" }] },
+    ]);
+  });
+
+  it("a message of the user's own is shown again instead: nobody here corrects what they wrote", () => {
+    const found = message(`{"msgtype": "m.text", "body": "mine"}`);
+    if (found?.type !== "message") throw new Error("no message");
+    expect(asCorrection({ ...found, from: "self" })).toMatchObject([
+      { type: "message", id: base.id, from: "self", text: "mine", digest: "decrypted" },
     ]);
   });
 });

@@ -1,4 +1,5 @@
 // One Synapse for a test file, and accounts of this bridge on it.
+import { expect } from "vitest";
 import { createMatrixBridge, type MatrixBridge } from "../../../bridges/matrix/index.ts";
 import type { MatrixCredentials } from "../../../bridges/matrix/credentials.ts";
 import { type MatrixOptions, matrixOptions } from "../../../bridges/matrix/options.ts";
@@ -32,6 +33,24 @@ export async function signIn(synapse: Synapse, user: string, refresh = false): P
     accessToken: answer["access_token"] ?? "",
     ...(refresh ? { refreshToken: answer["refresh_token"] ?? "" } : {}),
   };
+}
+
+/** Waits until others can send this device keys: what they said before, it cannot read. */
+export async function keysOf(
+  synapse: Synapse,
+  { userId, deviceId, accessToken }: MatrixCredentials,
+  timeout = 10_000,
+): Promise<void> {
+  const ask = async (): Promise<string> => {
+    const response = await fetch(`${synapse.baseUrl}/_matrix/client/v3/keys/query`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${accessToken}` },
+      body: JSON.stringify({ device_keys: { [userId]: [deviceId] } }),
+      signal: AbortSignal.timeout(10_000),
+    });
+    return response.text();
+  };
+  await expect.poll(ask, { timeout }).toContain(`"device_id":"${deviceId}"`);
 }
 
 export type LiveSession = Awaited<ReturnType<MatrixBridge["connect"]>>;

@@ -185,7 +185,11 @@ test("a lost answer does not make a second message", async () => {
   await end();
 });
 
+/** An account that was signed in with a token has no encryption. */
+const withoutKeys = (login: MatrixCredentials): MatrixCredentials => ({ ...login, kind: "token" });
+
 test("nothing goes in the clear into a room that became encrypted", async () => {
+  alice = withoutKeys(alice);
   const { session, roomId, until, end } = await chatting();
   await bob.client.sendStateEvent(
     roomId,
@@ -202,6 +206,7 @@ test("nothing goes in the clear into a room that became encrypted", async () => 
 });
 
 test("that a room is encrypted outlives a restart, and leaving and coming back", async () => {
+  alice = withoutKeys(alice);
   const first = await live(alice);
   await first.state("online");
   const roomId = await bob.createRoom({ encrypted: true, invite: [alice.userId] });

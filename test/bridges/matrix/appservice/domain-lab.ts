@@ -114,6 +114,7 @@ export async function startGateway(options: MatrixOptions, web: Web, disk = new 
       deliver: (events) => disk.commit([{ account: account.id, events }]),
       hint: (hint) => void hints.push(hint),
       status() {},
+      notice: async () => {},
     });
     sessions.set(user, started);
     return started;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { hasCrypto } from "../../../../bridges/matrix/crypto/machine.ts";
+import { hasCrypto } from "../../../../bridges/matrix/crypto/database-records.ts";
 import { objectAt } from "../../../../bridges/matrix/json.ts";
 import { BridgeError } from "../../../../src/bridge/index.ts";
 import { MemoryRecords } from "../../../../src/bridge/harness.ts";

@@ -24,8 +24,6 @@ beforeAll(async () => {
   element = await MatrixPerson.connect({ baseUrl: synapse.baseUrl, user: "ann", password: "pw", crypto: true });
   recoveryKey = await element.setUpRecovery();
   roomId = await element.createRoom({ encrypted: true });
-  // The SDK sends in the clear until it has seen the room's encryption.
-  await element.until(() => element.client.getRoom(roomId)?.hasEncryptionStateEvent());
   for (const text of ["first", "second"]) await element.say(roomId, text);
   for (const deadline = Date.now() + 20_000; (await element.backedUpKeys()) < 1 && Date.now() < deadline; ) {
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -42,7 +40,7 @@ it("reads what was said before it was there, once it has the recovery key", asyn
   expect(await device.texts()).toEqual(["?", "?"]);
   expect(await device.crypto.trust()).toEqual({ verified: false, crossSigning: true, backup: false });
 
-  expect(await device.crypto.recover(recoveryKey)).toEqual({ backup: true });
+  expect(await device.crypto.recover(recoveryKey)).toEqual({ backup: true, sessions: 1 });
   await device.until("the key of the messages", () => device.keys.length > 0);
   expect(device.keys[0]?.roomId).toBe(roomId);
   expect(await device.texts()).toEqual(["first", "second"]);
@@ -100,5 +98,5 @@ it("says so when the recovery key is none, is another's, or leads to nothing", a
 
 it("takes a recovery key with other white space", async () => {
   const device = await newDevice("ann");
-  expect(await device.crypto.recover(`\n${recoveryKey.replaceAll(" ", "\t")}\u00a0 `)).toEqual({ backup: true });
+  expect(await device.crypto.recover(`\n${recoveryKey.replaceAll(" ", "\t")}\u00a0 `)).toMatchObject({ backup: true });
 });

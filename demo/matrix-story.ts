@@ -1,6 +1,7 @@
 // The story on Matrix: Alice has an account there, Carol has not, Ann and Bea use clients of Matrix.
 import { type MatrixPerson, MatrixPerson as Matrix, saying } from "../test/kit/matrix-person.ts";
 import { bodyOf, connectPerson, matrixNetwork, type Person, wantsReceipt } from "../test/real/person.ts";
+import { talkEncrypted } from "./matrix-encrypted.ts";
 import { meetInRoom } from "./matrix-room.ts";
 import { matrixPassword, type Servers } from "./servers.ts";
 import { line, must, title } from "./words.ts";
@@ -11,9 +12,9 @@ const patience = { timeoutMs: 15_000 };
 export async function tellMatrix({ xmpp, synapse }: Servers): Promise<void> {
   const onXmpp = (user: string, resource: string): Promise<Person> =>
     connectPerson({ port: xmpp.c2sPort, user, password: "pw", resource }, matrixNetwork);
-  const onMatrix = (user: string): Promise<MatrixPerson> =>
-    Matrix.connect({ baseUrl: synapse.baseUrl, user, password: matrixPassword });
-  const people = await Promise.all([onMatrix("ann"), onMatrix("bea")]);
+  const onMatrix = (user: string, crypto: boolean): Promise<MatrixPerson> =>
+    Matrix.connect({ baseUrl: synapse.baseUrl, user, password: matrixPassword, crypto });
+  const people = await Promise.all([onMatrix("ann", false), onMatrix("bea", true)]);
   const [annsClient, beasClient] = people;
   try {
     const alice = await onXmpp("alice", "laptop");
@@ -22,6 +23,7 @@ export async function tellMatrix({ xmpp, synapse }: Servers): Promise<void> {
     await annReactsAndEdits(alice, annsClient, room);
     await annSendsAPicture(alice, annsClient, room);
     await meetInRoom(alice, annsClient, beasClient);
+    await talkEncrypted(alice, beasClient);
     await alice.close();
     const carol = await onXmpp("carol", "phone");
     await carolWithoutAnAccount(carol, annsClient);

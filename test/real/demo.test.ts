@@ -38,6 +38,7 @@ describe("the demo", () => {
       "Ann reacts, and corrects herself",
       "Ann sends a picture, and Alice opens it",
       "Ann and Bea have a room, and Alice comes in",
+      "Bea begins an encrypted chat with Alice",
       "Carol has no Matrix account: the operator's application service makes her a user of the homeserver",
       expect.stringMatching(/^The story took \d+\.\d s in all, servers included\.$/),
     ]);
@@ -50,6 +51,7 @@ describe("the demo", () => {
       "opens it: image/png, 70 bytes, the very ones that Ann sent",
       "bea      sees in The garden: @alice:matrix.test Then let us make a salad.",
       "sees in the group chat: Bea: With basil!",
+      "has of it: m.room.encrypted, m.megolm.v1.aes-sha2, ",
       "gets it from @_xmpp_carol=40localhost:matrix.test and answers",
     ])
       expect(stdout).toContain(line);

@@ -7,10 +7,16 @@ Component "email.example.org"
     -- After a network failure the new connection replaces the dead one at once.
     component_conflict_resolve = "kick_old"
 
+Component "matrix.example.org"
+    component_secret = "a-long-random-secret"
+    -- After a network failure the new connection replaces the dead one at once.
+    component_conflict_resolve = "kick_old"
+
 -- Optional (XEP-0356, needs the package prosody-modules): contacts appear in the roster without a question.
 -- Add "privilege" to the modules_enabled of both the component above and this host:
 -- VirtualHost "example.org"
 --     modules_enabled = { "privilege" }
 --     privileged_entities = {
 --         ["email.example.org"] = { roster = "both", message = "outgoing", presence = "roster" },
+--         ["matrix.example.org"] = { roster = "both", message = "outgoing", presence = "roster" },
 --     }

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
+import type { OperatorCommand } from "#bridge";
 import { type Config, loadConfig } from "./config.ts";
 import { formatProblems } from "./config-problems.ts";
 import { parseDomain } from "./config/address.ts";
@@ -53,8 +54,24 @@ program
   .description("write a configuration to start from, and its secret")
   .addOption(configOption())
   .option("--domain <domain>", "the domain of your XMPP users", "example.org")
-  .option("--jid <domain>", "the gateway's own domain (default: email. before --domain)")
+  .option("--jid <domain>", "the gateway's own domain for email (default: email. before --domain)")
+  .option("--matrix-jid <domain>", "and for Matrix (default: matrix. before --domain)")
   .action(init);
+
+/** `viaduct BRIDGE WORD`, for what the bridges offer to the operator. */
+async function addBridgeCommands(): Promise<void> {
+  for (const [name, { identity, operatorCommands = [] }] of Object.entries(await loadBridges())) {
+    if (operatorCommands.length === 0) continue;
+    const ofBridge = program.command(name).description(`commands of the bridge to ${identity.title}`);
+    for (const command of operatorCommands) {
+      ofBridge
+        .command(command.word)
+        .description(command.title)
+        .addOption(configOption())
+        .action(({ config }: { config: string }) => operate(config, name, command));
+    }
+  }
+}
 
 /** Runs until a signal comes. A second signal ends the process at once. */
 async function runGateway(file: string): Promise<void> {
@@ -81,11 +98,26 @@ function firstSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-async function init(options: { config: string; domain: string; jid?: string }): Promise<void> {
+async function operate(file: string, bridge: string, command: OperatorCommand<unknown>): Promise<void> {
+  // S-08: it may make the database, and what it prints may be secret.
+  process.umask(0o077);
+  const { runOperatorCommand } = await import("./operator-commands.ts");
+  say(await runOperatorCommand(await readConfig(file), bridge, command));
+}
+
+interface InitOptions {
+  readonly config: string;
+  readonly domain: string;
+  readonly jid?: string;
+  readonly matrixJid?: string;
+}
+
+async function init(options: InitOptions): Promise<void> {
   const domain = domainOption("--domain", options.domain);
-  const jid = domainOption("--jid", options.jid ?? `email.${domain}`);
+  const email = domainOption("--jid", options.jid ?? `email.${domain}`);
+  const matrix = domainOption("--matrix-jid", options.matrixJid ?? `matrix.${domain}`);
   const file = resolve(options.config);
-  const { secretFile } = await writeStarter({ file, domain, jid }).catch((cause: unknown) => {
+  const { secretFile } = await writeStarter({ file, domain, email, matrix }).catch((cause: unknown) => {
     const taken = cause instanceof Error && "code" in cause && cause.code === "EEXIST" && "path" in cause;
     throw taken
       ? new Error(`${String(cause.path)} exists already: move it away, or name another file with -c.`, { cause })
@@ -132,6 +164,7 @@ function complain(text: string): void {
 }
 
 try {
+  await addBridgeCommands();
   await program.parseAsync();
 } catch (error) {
   const { debug } = program.opts<{ debug?: boolean }>();

@@ -28,6 +28,16 @@ export function createMatrixBridge(deps: MatrixDeps = {}): MatrixBridge {
       const { login } = await import("./login.ts");
       return yield* login(context);
     },
+    operatorCommands: [
+      {
+        word: "registration",
+        title: "print the registration of the application service, the file that the homeserver wants",
+        async run(context) {
+          const { printRegistration } = await import("./appservice/registration-command.ts");
+          return printRegistration(context);
+        },
+      },
+    ],
     accountMode: (options) => options.accounts.enabled,
     async serve(host) {
       const { domain } = host.options;

@@ -2,6 +2,7 @@
 import type { Hint, Incoming, IncomingOriginal } from "./events.ts";
 import type { Answers, Prompt, SessionCommand, SignedIn } from "./login.ts";
 import type { Json, OutgoingMessage, RemoteId, Sent } from "./message.ts";
+import type { OperatorCommand } from "./operator.ts";
 import type { Verb, Verbs } from "./verbs.ts";
 
 /** How options are described: Standard Schema v1 (https://standardschema.dev), so zod, valibot or arktype all do. */
@@ -213,6 +214,8 @@ export interface Bridge<Options = unknown, Credentials extends Json = Json, V ex
   ): Promise<readonly Incoming[]>;
   /** The whole text of stored bytes, for a user who got it cut. */
   fullText?(raw: Uint8Array, options: Options): Promise<string>;
+  /** What the operator can ask on the command line, such as a file for the network's server. */
+  readonly operatorCommands?: readonly OperatorCommand<Options>[];
   /** Let go of what the bridge holds (worker threads, pools). */
   close?(): Promise<void>;
 }

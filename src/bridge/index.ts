@@ -6,5 +6,6 @@ export type * from "./events.ts";
 export type * from "./files.ts";
 export type * from "./login.ts";
 export type * from "./message.ts";
+export type * from "./operator.ts";
 export type * from "./rooms.ts";
 export type * from "./verbs.ts";

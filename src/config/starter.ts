@@ -6,22 +6,25 @@ import { dirname, join } from "node:path";
 export interface Starter {
   /** Where the configuration goes. The secret goes beside it. */
   readonly file: string;
+  /** Of the users. */
   readonly domain: string;
-  readonly jid: string;
+  /** The gateway's own domain for email. */
+  readonly email: string;
+  readonly matrix: string;
 }
 
 /** The text of the file: ten lines that run. */
-export function starterText({ domain, jid }: Omit<Starter, "file">): string {
+export function starterText({ domain, email, matrix }: Omit<Starter, "file">): string {
   return `# Viaduct. All options: config/viaduct.example.yaml. Look for mistakes with: viaduct check -c FILE
-xmpp:
-  server: 127.0.0.1:5347 # the component port of your XMPP server
-  domain: ${domain} # whose users may use this gateway
+xmpp: { server: 127.0.0.1:5347, domain: ${domain} } # the component port of your XMPP server, and whose users may use this
 store: { path: ./data } # database and key: back up both
 bridges:
   email:
-    jid: ${jid} # the gateway's own domain
+    jid: ${email} # the gateway's own domain for email
     secret: { file: secret.txt } # the same as in the XMPP server
-    # Everyone signs in with their own mail account; the example file shows a mail domain for all.
+  matrix:
+    jid: ${matrix} # and for Matrix
+    secret: { file: secret.txt }
 `;
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from "../gateway/ports.ts";
 import { busy, createTurnstile } from "./turnstile.ts";
 
 export interface Mounts {
-  /** From now on this handler answers; returns the address of the mount, which ends in "/". */
+  /** From now on this handler answers; returns the address of the mount. */
   mount(bridge: string, handler: HttpHandler): URL;
   /** Undefined: nothing is mounted there. `path` begins with "/". */
   handle(bridge: string, path: string, search: string, request: Request): Promise<Response | undefined>;
@@ -26,6 +26,9 @@ const most = { most: 64, mostPerName: 32 };
 /** Anybody can write these; a bridge gets the addresses of its mount from the configuration (security.md H08). */
 const forwarded = /^(forwarded|x-forwarded-.*|x-real-ip|x-original-.*)$/;
 
+/** The address of a bridge's mount; ends in "/". */
+export const mountUrl = (publicUrl: string, bridge: string): URL => new URL(`bridges/${bridge}/`, publicUrl);
+
 export function createMounts({ publicUrl, bodyBytes = 16 * 1024 * 1024, clock, log }: MountsOptions): Mounts {
   const handlers = new Map<string, HttpHandler>();
   const enter = createTurnstile(most);
@@ -33,7 +36,7 @@ export function createMounts({ publicUrl, bodyBytes = 16 * 1024 * 1024, clock, l
   return {
     mount(bridge, handler) {
       handlers.set(bridge, handler);
-      return new URL(`bridges/${bridge}/`, publicUrl);
+      return mountUrl(publicUrl, bridge);
     },
     async handle(bridge, path, search, request) {
       const handler = handlers.get(bridge);

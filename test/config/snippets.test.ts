@@ -22,7 +22,7 @@ async function example(change: (text: string) => string = (text) => text): Promi
 
 describe("the example configuration", () => {
   test("is right", async () => {
-    expect((await example()).bridges.map(({ name }) => name)).toEqual(["email"]);
+    expect((await example()).bridges.map(({ name }) => name)).toEqual(["email", "matrix"]);
   });
 
   test("is right as well with every option that it shows switched on", async () => {
@@ -30,6 +30,10 @@ describe("the example configuration", () => {
     expect(config.permissions.admins).toEqual(["admin@example.org"]);
     expect(config.bridges[0]?.options).toMatchObject({
       domain: { name: "example.net", smarthost: { user: "viaduct" } },
+    });
+    expect(config.bridges[1]?.options).toMatchObject({
+      accounts: { enabled: true, maxUploadBytes: 52_428_800 },
+      domain: { serverName: "example.org", prefix: "_xmpp_", ghostsPerHour: 600, findable: true },
     });
   });
 

@@ -14,6 +14,8 @@ export interface SynapseOptions {
   readonly dir?: string;
   /** What user ids end in. Default "matrix.test". */
   readonly serverName?: string;
+  /** Default: a free one. */
+  readonly port?: number;
   /** Passwords by user name (the local part of the user id). */
   readonly users?: Readonly<Record<string, string>>;
   /** The registration of an application service, or the path of its YAML file. Read at each start. */
@@ -60,7 +62,8 @@ export async function startSynapse(options: SynapseOptions = {}): Promise<Synaps
     throw new Error('Synapse is not installed: run "node test/lab/install.ts synapse" as root');
   const folder = await makeFolder("synapse", options.dir);
   const dir = folder.path;
-  const [port = 0] = await freePorts(1);
+  const [free = 0] = await freePorts(1);
+  const { port = free } = options;
   const secret = randomBytes(16).toString("hex");
   const logFile = join(dir, "homeserver.log");
   const logConfigFile = join(dir, "log.yaml");

@@ -6,7 +6,20 @@ import { field, listAt, objectAt, textAt } from "../json.ts";
 import type { DomainOptions } from "./options.ts";
 import { isSameToken, type ServiceTokens } from "./tokens.ts";
 
-/** @param url where the homeserver reaches the gateway: `domain.url`, or the address that `mount` returned */
+/**
+ * Where the homeserver reaches the gateway, without a slash at the end.
+ * @param mounted what `mount` returned
+ * @throws with a sentence for the operator when that is nowhere
+ */
+export function serviceUrl({ url }: Pick<DomainOptions, "url">, mounted: URL | undefined): string {
+  if (mounted === undefined)
+    throw new Error(
+      "domain mode needs the gateway's web server: set web.listen, and bridges.matrix.domain.url if need be",
+    );
+  return url ?? mounted.href.replace(/\/+$/, "");
+}
+
+/** @param url where the homeserver reaches the gateway, from `serviceUrl` */
 export function registrationYaml(domain: DomainOptions, tokens: ServiceTokens, url: string): string {
   const { id, prefix, serverName, users } = domain;
   const ours = (sigil: string) => [{ exclusive: true, regex: `^${sigil}${escaped(prefix)}.*:${escaped(serverName)}$` }];

@@ -15,7 +15,7 @@ import { createIntake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
 import type { DomainOptions } from "./options.ts";
 import { createReceiver } from "./receiver.ts";
-import { checkRegistrationFile } from "./registration.ts";
+import { checkRegistrationFile, serviceUrl } from "./registration.ts";
 import { SharedRooms } from "./shared-rooms.ts";
 import { enrolled } from "./telling.ts";
 import { thirdParty } from "./third-party.ts";
@@ -94,12 +94,7 @@ export async function startService(host: ServiceHost<MatrixOptions>, domain: Dom
       thirdParty: (kind, path, query) => thirdParty(kind, path, query, domain),
     },
   });
-  const mounted = host.mount(handler);
-  const url = domain.url ?? mounted?.href.replace(/\/+$/, "");
-  if (mounted === undefined || url === undefined)
-    throw new Error(
-      "domain mode needs the gateway's web server: set web.listen, and bridges.matrix.domain.url if need be",
-    );
+  const url = serviceUrl(domain, host.mount(handler));
 
   todos.start((todo) => doTodo(todo, { reader, ledger, rooms, homeserver, ghosts, bot, apiOf }));
   const health = checkHealth({

@@ -1,4 +1,4 @@
-// The story: Alice has a mail account, Carol has not, Bob knows nothing of XMPP.
+// The story by email: Alice has a mail account, Carol has not, Bob knows nothing of XMPP.
 import type { Element } from "ltx";
 import { type Mail, sendMail, waitForMail } from "../test/kit/mail-client.ts";
 import { XmppClient } from "../test/kit/xmpp-client.ts";
@@ -16,7 +16,7 @@ const from = (jid: string) => (stanza: Element) =>
   stanza.attrs.type !== "error" &&
   stanza.getChild("body") !== undefined;
 
-export async function tell(servers: Servers): Promise<void> {
+export async function tellEmail(servers: Servers): Promise<void> {
   const port = servers.xmpp.c2sPort;
   const alice = await XmppClient.connect({ port, user: "alice", password: "pw", resource: "laptop" });
   await signIn(alice);

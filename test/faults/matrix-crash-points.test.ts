@@ -1,4 +1,4 @@
-// kill -9 at every boundary, first and second time that it is reached, of the Matrix bridge: with an account of one's own
+// kill -9 at every boundary, first to third time that it is reached, of the Matrix bridge: with an account of one's own
 // and as an application service.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { report } from "./harness/checks.ts";

@@ -1,6 +1,7 @@
 // The Matrix side of the lanes. Each lane has a person of its own on the homeserver; alice has the account "al" there, of
 // which the gateway is one device and the driver another, and dora is a user of the application service.
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Element } from "ltx";
 import type { Synapse } from "../../lab/synapse.ts";
 import { entryOf } from "./far-end.ts";
 import type { Marker } from "./marker.ts";
@@ -20,6 +21,7 @@ export const secrets = {
 export const aliceUser = "al";
 const aliceId = `@${aliceUser}:${serverName}`;
 const doraId = `@_xmpp_dora=40localhost:${serverName}`;
+const patienceMs = 20_000;
 
 /** @param gateway where the homeserver reaches the gateway, without a slash at the end */
 export function matrixNetwork(synapse: Synapse, gateway: string): Network {
@@ -68,8 +70,12 @@ export function matrixNetwork(synapse: Synapse, gateway: string): Network {
       return room;
     }
     const room = await peer.createDm(doraId);
-    // The driver speaks for the homeserver of a room in which dora is; for real traffic she may come in when she likes.
-    if (mode === "push") await until("dora joins", async () => (await peer.members(room)).includes(doraId));
+    // Before the driver speaks for the homeserver, the gateway must have heard of the room from the homeserver itself.
+    if (mode === "push") {
+      const heard = hears(person, "hello");
+      await peer.say(room, "hello", "hello");
+      await heard;
+    }
     return room;
   };
 
@@ -148,20 +154,36 @@ async function push(
 /** XEP-0045 section 7.2: entered when one's own presence comes back, with status 110. */
 async function enterRoom(person: Person, room: string): Promise<void> {
   const me = `${room}/${person.bareJid.split("@")[0]}`;
-  const inside = Promise.withResolvers<void>();
-  const stop = person.onStanza((stanza) => {
-    if (stanza.name !== "presence" || !String(stanza.attrs["from"]).startsWith(`${room}/`)) return;
-    if (stanza.attrs["type"] === "error") inside.reject(new Error(`${room} was not entered: ${stanza.toString()}`));
+  const inside = stanzaTo(person, `own presence in ${room}`, (stanza) => {
+    if (stanza.name !== "presence" || !String(stanza.attrs["from"]).startsWith(`${room}/`)) return false;
+    if (stanza.attrs["type"] === "error") throw new Error(`${room} was not entered: ${stanza.toString()}`);
     const about = stanza.getChild("x", "http://jabber.org/protocol/muc#user");
-    if (about?.getChildren("status").some((status) => status.attrs["code"] === "110")) inside.resolve();
+    return about?.getChildren("status").some((status) => status.attrs["code"] === "110") ?? false;
   });
   const history = '<history maxstanzas="0"/>';
   person.send(`<presence to="${me}"><x xmlns="http://jabber.org/protocol/muc">${history}</x></presence>`);
-  const late = sleep(20_000, undefined, { ref: false }).then(() => Promise.reject(new Error(`no way into ${room}`)));
-  await Promise.race([inside.promise, late]).finally(stop);
+  await inside;
+}
+
+const hears = (person: Person, body: string): Promise<void> =>
+  stanzaTo(person, `"${body}"`, (stanza) => stanza.name === "message" && stanza.getChildText("body") === body);
+
+async function stanzaTo(person: Person, what: string, isIt: (stanza: Element) => boolean): Promise<void> {
+  const come = Promise.withResolvers<void>();
+  const stop = person.onStanza((stanza) => {
+    try {
+      if (isIt(stanza)) come.resolve();
+    } catch (error) {
+      come.reject(error);
+    }
+  });
+  const late = sleep(patienceMs, undefined, { ref: false }).then(() =>
+    Promise.reject(new Error(`${person.bareJid} did not get ${what} within ${patienceMs} ms`)),
+  );
+  await Promise.race([come.promise, late]).finally(stop);
 }
 
 async function until(what: string, done: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 20_000; !(await done()); await sleep(50))
-    if (Date.now() > deadline) throw new Error(`${what}: not within 20 s`);
+  for (const deadline = Date.now() + patienceMs; !(await done()); await sleep(50))
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${patienceMs} ms`);
 }

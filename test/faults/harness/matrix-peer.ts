@@ -17,8 +17,6 @@ export interface MatrixPeer {
   createDm(userId: string): Promise<string>;
   createPublicRoom(alias: string): Promise<string>;
   join(roomIdOrAlias: string): Promise<void>;
-  /** User ids of those who are in it. */
-  members(roomId: string): Promise<readonly string[]>;
   /** Resolves with the event's id: the server has it. */
   say(roomId: string, transaction: string, body: string): Promise<string>;
   /** Accepts invitations. All that others said so far, in the order in which the server has it. */
@@ -72,8 +70,6 @@ export async function connectPeer(synapse: Synapse, user: string, password: stri
     createDm: (other) => createRoom({ preset: "trusted_private_chat", is_direct: true, invite: [other] }),
     createPublicRoom: (alias) => createRoom({ preset: "public_chat", room_alias_name: alias }),
     join,
-    members: async (room) =>
-      Object.keys((await request<{ joined: object }>("GET", `v3/rooms/${room}/joined_members`)).joined),
     async say(room, transaction, body) {
       const path = `v3/rooms/${encodeURIComponent(room)}/send/m.room.message/${transaction}`;
       return (await request<{ event_id: string }>("PUT", path, { msgtype: "m.text", body, "m.mentions": {} })).event_id;

@@ -9,11 +9,15 @@ import type { Recovered } from "./crypto/recovery.ts";
 import type { RoomMessage } from "./crypto/room-encryption.ts";
 import type { Verification } from "./crypto/verification.ts";
 import { type JsonObject, objectAt, textAt } from "./json.ts";
+import type { Recipients } from "./recipients.ts";
+import type { Sealer } from "./room-sender.ts";
 
 export interface EncryptionDeps {
   readonly credentials: Pick<MatrixCredentials, "kind" | "userId" | "deviceId">;
   readonly records: Records;
   readonly request: CryptoDeps["request"];
+  /** Who is to read what is sent. */
+  readonly recipients: Recipients;
   readonly onKeys: CryptoDeps["onKeys"];
   readonly onVerification: NonNullable<CryptoDeps["onVerification"]>;
   readonly log: Logger;
@@ -23,7 +27,7 @@ export interface EncryptionDeps {
 /** A first sync may name hundreds of encrypted rooms (ms). */
 const restAfterFailure = 30_000;
 
-export class Encryption {
+export class Encryption implements Sealer {
   readonly #deps: EncryptionDeps;
   /** Why this account has none: a sentence for the user. Undefined: it has, or will when it is needed. */
   readonly unavailable: string | undefined;
@@ -53,16 +57,15 @@ export class Encryption {
   }
 
   /** @returns the content of an `m.room.encrypted`. @throws BridgeError */
-  async encrypt(message: RoomMessage): Promise<JsonObject> {
+  async encrypt(message: Omit<RoomMessage, "members">): Promise<JsonObject> {
     this.mustBeAvailable();
-    return (await this.#open()).encrypt(message);
+    const members = await this.#deps.recipients.of(message.roomId, message.historyVisibility);
+    return (await this.#open()).encrypt({ ...message, members });
   }
 
   /** Nothing goes into an encrypted room in the clear. @throws BridgeError `reject` where there is no encryption */
   mustBeAvailable(): void {
-    if (this.unavailable === undefined) return;
-    const text = `This chat is encrypted, and nothing is sent into it in the clear. ${this.unavailable}`;
-    throw new BridgeError("reject", text, { condition: "not-acceptable" });
+    if (this.unavailable !== undefined) throw refusal(this.unavailable);
   }
 
   /** @param event the `m.room.encrypted` event as the server sent it. @throws BridgeError `retry` when the store fails */
@@ -130,10 +133,10 @@ export class Encryption {
   }
 
   async #create(): Promise<Crypto> {
-    const { credentials, onKeys, onVerification, ...rest } = this.#deps;
+    const { credentials, recipients: _, ...rest } = this.#deps;
     const { userId, deviceId } = credentials;
     const { createCrypto } = await import("./crypto/machine.ts");
-    const crypto = await createCrypto({ ...rest, userId, deviceId, onKeys, onVerification });
+    const crypto = await createCrypto({ ...rest, userId, deviceId });
     try {
       // Changes of one's own devices are told only of those whose devices are followed.
       await crypto.trackUsers([userId]);
@@ -152,6 +155,19 @@ function reasonAgainst({ kind, deviceId }: EncryptionDeps["credentials"]): strin
   if (kind !== "token" && deviceId !== "") return undefined;
   return 'The gateway has no keys here, because it was signed in with an access token, which may be in use elsewhere: sign in again with your password or in the browser ("logout", then "login").';
 }
+
+const refusal = (reason: string): BridgeError =>
+  new BridgeError("reject", `This chat is encrypted, and nothing is sent into it in the clear. ${reason}`, {
+    condition: "not-acceptable",
+  });
+
+/** Of those who have no keys and get none. */
+export const noEncryption = (reason: string): Sealer => ({
+  mustBeAvailable() {
+    throw refusal(reason);
+  },
+  encrypt: () => Promise.reject(refusal(reason)),
+});
 
 const unreadableHere = (reason: string): string => `This message is encrypted. ${reason}`;
 

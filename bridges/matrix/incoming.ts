@@ -90,7 +90,7 @@ function isEmpty(value: unknown): boolean {
 
 function readAccountData(answer: JsonObject, { draft }: Reading): void {
   for (const event of listAt(objectAt(answer, "account_data"), "events")) {
-    if (textAt(event, "type") === "m.direct") draft.direct = parseDirect(field(event, "content"));
+    if (textAt(event, "type") === "m.direct") draft.readDirect(parseDirect(field(event, "content")));
   }
 }
 

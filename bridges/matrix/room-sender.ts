@@ -2,19 +2,25 @@
 // repeat of the request is the same event.
 import { BridgeError } from "#bridge";
 import type { Api } from "./api.ts";
-import type { Encryption } from "./encryption.ts";
+import type { RoomMessage } from "./crypto/room-encryption.ts";
 import { MatrixError, matrixError } from "./errors.ts";
 import { type JsonObject, listAt, textAt } from "./json.ts";
-import type { Recipients } from "./recipients.ts";
 import type { Rooms } from "./rooms.ts";
 import type { SentEvents } from "./sent-events.ts";
 import { parseEvents, transactionOf } from "./wire.ts";
 
+/** Encryption, as sending needs it. */
+export interface Sealer {
+  /** @throws BridgeError `reject` where there is none */
+  mustBeAvailable(): void;
+  /** For all members of the room. @returns the content of an `m.room.encrypted`. @throws BridgeError */
+  encrypt(message: Omit<RoomMessage, "members">): Promise<JsonObject>;
+}
+
 export interface SenderDeps {
   readonly api: Api;
   readonly rooms: Pick<Rooms, "get">;
-  readonly encryption: Pick<Encryption, "mustBeAvailable" | "encrypt">;
-  readonly recipients: Recipients;
+  readonly encryption: Sealer;
   readonly sent: SentEvents;
   /** How long the server certainly knows the transactions of this sender (ms). Default 25 minutes. */
   readonly remembered?: number;
@@ -105,12 +111,11 @@ export class RoomSender {
   }
 
   async #encrypt({ roomId, type, content }: OutgoingEvent): Promise<JsonObject> {
-    const { encryption, recipients, rooms } = this.#deps;
+    const { encryption, rooms } = this.#deps;
     const room = rooms.get(roomId);
     const settings = room?.encryption ?? (await this.#encryptionOf(roomId)) ?? {};
-    const members = await recipients.of(roomId, room?.historyVisibility);
     const visibility = room?.historyVisibility === undefined ? {} : { historyVisibility: room.historyVisibility };
-    return encryption.encrypt({ roomId, type, content, members, encryption: settings, ...visibility });
+    return encryption.encrypt({ roomId, type, content, encryption: settings, ...visibility });
   }
 
   async #encryptionOf(roomId: string): Promise<JsonObject | undefined> {

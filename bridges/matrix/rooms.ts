@@ -6,6 +6,7 @@ import { copyRoom, newRoom, type Room, roomFromJson, roomToJson } from "./room-s
 
 const roomPrefix = "room/";
 const directKey = "direct";
+const unwrittenKey = "unwritten";
 /** Nobody has more chats of two; what m.direct holds beyond is not read. */
 const mostDirect = 5000;
 
@@ -17,16 +18,18 @@ export class Rooms {
   readonly #records: Records;
   readonly #rooms: Map<string, Room>;
   #direct: DirectRooms;
+  #unwritten: DirectRooms;
   #last: Promise<unknown> = Promise.resolve();
   /** The other way round. */
   #partners: ReadonlyMap<string, string>;
 
-  private constructor(self: string, records: Records, rooms: Map<string, Room>, direct: DirectRooms) {
+  private constructor(self: string, records: Records, rooms: Map<string, Room>, chats: Chats) {
     this.self = self;
     this.#records = records;
     this.#rooms = rooms;
-    this.#direct = direct;
-    this.#partners = partnersOf(direct);
+    this.#direct = chats.direct;
+    this.#unwritten = chats.unwritten;
+    this.#partners = partnersOf(chats.direct);
   }
 
   static async load(self: string, records: Records): Promise<Rooms> {
@@ -36,8 +39,12 @@ export class Rooms {
       const room = roomFromJson(id, parseBytes(bytes));
       if (room !== undefined) rooms.set(id, room);
     }
-    const bytes = (await records.load(directKey)).get(directKey);
-    return new Rooms(self, records, rooms, bytes ? parseDirect(parseBytes(bytes)) : new Map());
+    const chatsAt = async (key: string): Promise<DirectRooms> => {
+      const bytes = (await records.load(key)).get(key);
+      return bytes === undefined ? new Map() : parseDirect(parseBytes(bytes));
+    };
+    const chats = { direct: await chatsAt(directKey), unwritten: await chatsAt(unwrittenKey) };
+    return new Rooms(self, records, rooms, chats);
   }
 
   get(id: string): Room | undefined {
@@ -58,12 +65,18 @@ export class Rooms {
     return this.#direct;
   }
 
+  /** Those of `direct` that the account data has not been seen to have: a list from the server does not end them. */
+  get unwritten(): DirectRooms {
+    return this.#unwritten;
+  }
+
   draft(): Draft {
-    return new Draft(this, (rooms, direct) => {
+    return new Draft(this, (rooms, chats) => {
       for (const [id, room] of rooms) this.#rooms.set(id, room);
-      if (direct === undefined) return;
-      this.#direct = direct;
-      this.#partners = partnersOf(direct);
+      if (chats === undefined) return;
+      this.#direct = chats.direct;
+      this.#unwritten = chats.unwritten;
+      this.#partners = partnersOf(chats.direct);
     });
   }
 
@@ -80,7 +93,9 @@ export class Rooms {
     const room = draft.room(roomId);
     // An accepted invitation stays one until the sync tells what was said since.
     if (room.self !== "invite") room.self = "join";
-    addDirect(draft, roomId, userId);
+    // An earlier one, made when the gateway was killed and heard of only later, does not take its place.
+    room.activeAt ||= Date.now();
+    draft.addDirect(roomId, userId);
     await this.#records.save(draft.records());
     draft.commit();
   }
@@ -105,15 +120,20 @@ export class Rooms {
   }
 }
 
+interface Chats {
+  readonly direct: DirectRooms;
+  readonly unwritten: DirectRooms;
+}
+
 /** A set of changes to the rooms, over what is there. */
 export class Draft {
   readonly #base: Rooms;
-  readonly #commit: (rooms: ReadonlyMap<string, Room>, direct: DirectRooms | undefined) => void;
+  readonly #commit: (rooms: ReadonlyMap<string, Room>, chats: Chats | undefined) => void;
   readonly #rooms = new Map<string, Room>();
-  #direct: DirectRooms | undefined;
+  #chats: Chats | undefined;
   #partners: ReadonlyMap<string, string> | undefined;
 
-  constructor(base: Rooms, commit: (rooms: ReadonlyMap<string, Room>, direct: DirectRooms | undefined) => void) {
+  constructor(base: Rooms, commit: (rooms: ReadonlyMap<string, Room>, chats: Chats | undefined) => void) {
     this.#base = base;
     this.#commit = commit;
   }
@@ -134,12 +154,28 @@ export class Draft {
   }
 
   get direct(): DirectRooms {
-    return this.#direct ?? this.#base.direct;
+    return (this.#chats ?? this.#base).direct;
   }
 
-  set direct(direct: DirectRooms) {
-    this.#direct = direct;
-    this.#partners = partnersOf(direct);
+  /** The server's list. What it has still to learn of stays a chat of two: its messages are the person's. */
+  readDirect(list: DirectRooms): void {
+    const written = partnersOf(list);
+    let direct = list;
+    let unwritten: DirectRooms = new Map();
+    for (const [room, user] of partnersOf((this.#chats ?? this.#base).unwritten)) {
+      if (written.has(room)) continue;
+      direct = withChat(direct, room, user);
+      unwritten = withChat(unwritten, room, user);
+    }
+    this.#setChats({ direct, unwritten });
+  }
+
+  /** A chat that `m.direct` is to be told of. @returns whether it was new */
+  addDirect(roomId: string, userId: string): boolean {
+    const { direct, unwritten } = this.#chats ?? this.#base;
+    if (direct.get(userId)?.includes(roomId)) return false;
+    this.#setChats({ direct: withChat(direct, roomId, userId), unwritten: withChat(unwritten, roomId, userId) });
+    return true;
   }
 
   peerOf(room: Room): Peer {
@@ -150,13 +186,21 @@ export class Draft {
   records(): RecordChanges {
     const changes = new Map<string, Uint8Array>();
     for (const [id, room] of this.#rooms) changes.set(`${roomPrefix}${id}`, toBytes(roomToJson(room)));
-    if (this.#direct !== undefined) changes.set(directKey, toBytes(directToJson(this.#direct)));
+    if (this.#chats !== undefined) {
+      changes.set(directKey, toBytes(directToJson(this.#chats.direct)));
+      changes.set(unwrittenKey, toBytes(directToJson(this.#chats.unwritten)));
+    }
     return changes;
   }
 
   /** The records are on disk: from now on the changes hold. */
   commit(): void {
-    this.#commit(this.#rooms, this.#direct);
+    this.#commit(this.#rooms, this.#chats);
+  }
+
+  #setChats(chats: Chats): void {
+    this.#chats = chats;
+    this.#partners = partnersOf(chats.direct);
   }
 }
 
@@ -174,12 +218,8 @@ function rank(room: Room): number {
   return room.self === "join" ? 1 : 0;
 }
 
-/** @returns whether it was new */
-export function addDirect(draft: Draft, roomId: string, userId: string): boolean {
-  const known = draft.direct.get(userId) ?? [];
-  if (known.includes(roomId)) return false;
-  draft.direct = new Map([...draft.direct, [userId, [...known, roomId]]]);
-  return true;
+function withChat(chats: DirectRooms, roomId: string, userId: string): DirectRooms {
+  return new Map([...chats, [userId, [...(chats.get(userId) ?? []), roomId]]]);
 }
 
 /** The content of `m.direct`, or of its record. */
@@ -197,7 +237,8 @@ export function directToJson(direct: DirectRooms): Record<string, readonly strin
   return Object.fromEntries(direct);
 }
 
-function partnersOf(direct: DirectRooms): ReadonlyMap<string, string> {
+/** The other way round. */
+export function partnersOf(direct: DirectRooms): ReadonlyMap<string, string> {
   const partners = new Map<string, string>();
   for (const [user, rooms] of direct) for (const room of rooms) partners.set(room, user);
   return partners;

@@ -14,7 +14,7 @@ import { Passing } from "./passing.ts";
 import { Recipients } from "./recipients.ts";
 import { RoomSender } from "./room-sender.ts";
 import { RoomVerbs } from "./room-verbs.ts";
-import { Rooms } from "./rooms.ts";
+import { partnersOf, Rooms } from "./rooms.ts";
 import { SecondReading } from "./second-reading.ts";
 import { SentEvents } from "./sent-events.ts";
 import { SyncLoop, type SyncTimes, syncTimes } from "./sync.ts";
@@ -47,6 +47,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     credentials,
     records,
     request: (method, path, request) => api.request(method, path, request).catch(rethrown),
+    recipients,
     onKeys: (keys) => secondReading.keysCame(keys),
     onVerification: (verification) => commands.onVerification(verification),
     log,
@@ -62,7 +63,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     signal,
   });
   const direct = new DirectChats({ rooms, api, log, encrypt: () => encryption.isVerified() });
-  const sender = new RoomSender({ api, rooms, encryption, recipients, sent });
+  const sender = new RoomSender({ api, rooms, encryption, sent });
   const media = createMedia({ api, fetch, maxUploadBytes: options.accounts.maxUploadBytes, signal });
   const onSent = (roomId: string): void => passing.messageSent(roomId);
   const outgoing = createOutgoing({ api, rooms, direct, sender, media, onSent });
@@ -91,6 +92,8 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
   });
   const verbs = new RoomVerbs({ api, rooms, host, nextSync: (ms) => loop.next(ms) });
 
+  // Those that an earlier process did not come to write.
+  direct.remember(partnersOf(rooms.unwritten));
   loop.start();
   return {
     prepare: (message) => outgoing.prepare(message),

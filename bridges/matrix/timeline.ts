@@ -6,7 +6,6 @@ import type { Reading } from "./incoming.ts";
 import { field, isObject, listAt, objectAt, textAt } from "./json.ts";
 import { introduce } from "./members.ts";
 import { applyState, applySummary, type Membership, type Room } from "./room-state.ts";
-import { addDirect } from "./rooms.ts";
 import { tell } from "./telling.ts";
 import { parseEvents, type RoomEvent, transactionOf } from "./wire.ts";
 
@@ -78,7 +77,7 @@ function ownDirectInvite(events: readonly RoomEvent[], self: string): string | u
 
 /** A chat of two that somebody made with us, or we with somebody, belongs into `m.direct`. */
 function noteDirect(room: Room, partner: string | undefined, { draft, newDirect }: Reading): void {
-  if (partner === undefined || !addDirect(draft, room.id, partner)) return;
+  if (partner === undefined || !draft.addDirect(room.id, partner)) return;
   newDirect.set(room.id, partner);
 }
 

@@ -273,8 +273,8 @@ export interface LaneStore {
   settleMany(ids: readonly number[]): Promise<void>;
   /** The rows of a lane that are not final, in order, after `after`. */
   page(head: LaneHead, after: number, limit: number): Promise<LaneRow[]>;
-  /** Every lane that has such rows. */
-  heads(): Promise<LaneHead[]>;
+  /** Every lane that has such rows, of one account or of all. */
+  heads(account?: AccountId): Promise<LaneHead[]>;
   /** How many such rows there are. */
   counts(): Promise<Record<Direction, number>>;
   /** Non-final outgoing rows made before `before`, oldest first. */

@@ -73,8 +73,9 @@ export function createPowers(
     leaveRoom: (account, room) => gateway.rooms.leave(account, room.id),
     roomAddress: (bridge, local) => gateway.bridges.get(bridge).output.roomAddress(local),
     async waiting(account) {
-      const lanes = [...gateway.lanes.lanes];
-      return lanes.filter(({ head }) => head.account === account.id && head.direction === "outgoing").length;
+      // Asked of the database: a lane in memory may be busy with what is done already.
+      const heads = await store.lanes.heads(account.id);
+      return heads.filter(({ direction }) => direction === "outgoing").length;
     },
   };
 }

@@ -183,8 +183,12 @@ export function laneStore(
       }),
     page: async (head, after, limit) =>
       q.page.all({ ...headArgs(head), after, until: announcedTo[shownAt(head.direction)], limit }).map(toRow),
-    heads: async () =>
-      q.heads.all().map((row) => ({ account: row.account, direction: direction(row.direction), peer: row.peer })),
+    heads: async (account) =>
+      (account === undefined ? q.heads.all() : q.headsOf.all({ account })).map((row) => ({
+        account: row.account,
+        direction: direction(row.direction),
+        peer: row.peer,
+      })),
     async counts() {
       const counts = { outgoing: 0, incoming: 0, intake: 0 };
       for (const row of q.counts.all()) counts[direction(row.direction)] = row.n;
@@ -200,6 +204,7 @@ function queries({ db, build }: StoreContext) {
   const account = param<number>("account");
   const id = param<number>("id");
   const waiting = build.selectFrom("lane_rows").where("state", "<", 2);
+  const heads = waiting.select(["account", "direction", "peer"]).distinct();
   const ofLane = waiting
     .selectAll()
     .where("account", "=", account)
@@ -339,7 +344,8 @@ function queries({ db, build }: StoreContext) {
         .orderBy("id")
         .limit(param<number>("limit")),
     ),
-    heads: statement(db, waiting.select(["account", "direction", "peer"]).distinct()),
+    heads: statement(db, heads),
+    headsOf: statement(db, heads.where("account", "=", account)),
     counts: statement(db, waiting.select(["direction", (e) => e.fn.countAll<number>().as("n")]).groupBy("direction")),
     expired: statement(
       db,

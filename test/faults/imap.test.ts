@@ -5,11 +5,11 @@ import { report } from "./harness/checks.ts";
 import type { Lane } from "./harness/load.ts";
 import { bodyCanary } from "./harness/marker.ts";
 import { createScenario, type Scenario } from "./harness/scenario.ts";
-import { signIn, startWorld, type World } from "./harness/world.ts";
+import { signIn, startWorld, type MailWorld } from "./harness/world.ts";
 
 const aliceMail = "alice@example.test";
 let proxy: CuttingProxy;
-let world: World;
+let world: MailWorld;
 let scenario: Scenario;
 let lane: Lane;
 beforeAll(async () => {

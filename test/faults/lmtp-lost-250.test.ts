@@ -3,10 +3,10 @@ import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { type Proxy, startProxy } from "../kit/proxy.ts";
 import { report } from "./harness/checks.ts";
 import { createScenario, type Scenario } from "./harness/scenario.ts";
-import { enrol, startWorld, type World } from "./harness/world.ts";
+import { enrol, startWorld, type MailWorld } from "./harness/world.ts";
 
 let proxy: Proxy;
-let world: World;
+let world: MailWorld;
 let scenario: Scenario;
 beforeAll(async () => {
   world = await startWorld({

@@ -3,12 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { report } from "./harness/checks.ts";
 import { createScenario, type Scenario } from "./harness/scenario.ts";
-import { enrol, signIn, startWorld, type World } from "./harness/world.ts";
+import { enrol, signIn, startWorld, type MailWorld } from "./harness/world.ts";
 
 /** The in-flight window of the component stream (limits.window). */
 const window = 32;
 
-let world: World;
+let world: MailWorld;
 let scenario: Scenario;
 beforeAll(async () => {
   world = await startWorld();

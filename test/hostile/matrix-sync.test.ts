@@ -24,6 +24,7 @@ async function readerOf(told: Incoming[]): Promise<Reader & { records: MemoryRec
     fetch: () => Promise.resolve(new Response("{}")),
     signal: new AbortController().signal,
   });
+  const recipients = new Recipients(api);
   return {
     records,
     rooms: await Rooms.load(self, records),
@@ -33,12 +34,13 @@ async function readerOf(told: Incoming[]): Promise<Reader & { records: MemoryRec
       credentials: { kind: "token", userId: self, deviceId: "" },
       records,
       request: () => Promise.reject(new Error("no network here")),
+      recipients,
       onKeys: () => {},
       onVerification: () => {},
       log,
       signal: new AbortController().signal,
     }),
-    recipients: new Recipients(api),
+    recipients,
     unreadable: await Unreadable.load(records),
     sent: new SentEvents(),
     typing: new Map(),

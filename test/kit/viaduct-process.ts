@@ -48,6 +48,10 @@ function plantBug(name: string | undefined): (store: Store) => Store {
           setTimeout(() => void lanes.deliver(account, deliveries, options), 1_000);
           return Promise.resolve([]);
         },
+        deliverAll(...parcels) {
+          setTimeout(() => void lanes.deliverAll(...parcels), 1_000);
+          return Promise.resolve();
+        },
       }));
     case "new-id":
       return withLanes((lanes) => ({

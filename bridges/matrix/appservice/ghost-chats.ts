@@ -58,6 +58,8 @@ export class GhostChats {
       room.ours.set(self, "join");
       room.partner ??= userId;
       room.partnerThere = true;
+      // An earlier one, made when the gateway was killed and heard of only now, does not take its place.
+      room.state.activeAt = Date.now();
     });
     return roomId;
   }

@@ -1,11 +1,11 @@
 // One XMPP user's session in domain mode: what an account of one's own does, as a user of the application service.
-import { BridgeError, type Host, type RemoteId, type SessionCore, type Verbs } from "#bridge";
+import type { Host, RemoteId, SessionCore, Verbs } from "#bridge";
 import type { Api } from "../api.ts";
+import { noEncryption } from "../encryption.ts";
 import { createMedia } from "../media.ts";
 import { createOutgoing } from "../outgoing.ts";
 import { Passing } from "../passing.ts";
-import { Recipients } from "../recipients.ts";
-import { RoomSender, type SenderDeps } from "../room-sender.ts";
+import { RoomSender } from "../room-sender.ts";
 import { RoomVerbs } from "../room-verbs.ts";
 import { SentEvents } from "../sent-events.ts";
 import type { GhostChats } from "./ghost-chats.ts";
@@ -13,16 +13,6 @@ import { GhostRooms } from "./ghost-rooms.ts";
 import type { Ghosts } from "./ghosts.ts";
 import type { Ledger } from "./ledger.ts";
 import type { SharedRooms } from "./shared-rooms.ts";
-
-/** The users of domain mode have no keys: nothing of theirs goes into an encrypted chat. */
-const refuse = (): never => {
-  throw new BridgeError(
-    "reject",
-    "This chat is encrypted, and the gateway has no keys for you there: nothing is sent into it in the clear.",
-    { condition: "not-acceptable" },
-  );
-};
-const noKeys: SenderDeps["encryption"] = { mustBeAvailable: refuse, encrypt: async () => refuse() };
 
 export interface GhostSessionDeps {
   readonly self: RemoteId;
@@ -46,14 +36,8 @@ export function startGhostSession(deps: GhostSessionDeps): SessionCore & Partial
   const signal = AbortSignal.any([host.signal, closing.signal]);
   const rooms = new GhostRooms(self, deps.rooms);
   // Synapse keeps the transactions of these users in memory: a restart of it forgets them.
-  const sender = new RoomSender({
-    api,
-    rooms,
-    encryption: noKeys,
-    recipients: new Recipients(api),
-    sent: new SentEvents(),
-    remembered: 0,
-  });
+  const encryption = noEncryption("Your address on Matrix is the gateway's, and has no keys.");
+  const sender = new RoomSender({ api, rooms, encryption, sent: new SentEvents(), remembered: 0 });
   const media = createMedia({ api, fetch, maxUploadBytes: deps.maxUploadBytes, signal });
   const onSent = (roomId: string): void => passing.messageSent(roomId);
   const outgoing = createOutgoing({ api, rooms, direct, sender, media, onSent });

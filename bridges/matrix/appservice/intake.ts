@@ -2,7 +2,7 @@
 import type { Hint } from "#bridge";
 import type { JsonObject } from "../json.ts";
 import type { Ledger } from "./ledger.ts";
-import { readTransaction } from "./reading.ts";
+import { eventsOf, readTransaction } from "./reading.ts";
 import type { ReadDeps } from "./telling.ts";
 import { mostTodos, type Todos } from "./todos.ts";
 import type { Transactions } from "./transactions.ts";
@@ -23,11 +23,11 @@ export function createIntake(deps: IntakeDeps): (id: string, body: JsonObject) =
   /** A homeserver that got no answer in time asks again and again: of the same transaction only one body waits in memory. */
   const running = new Map<string, Promise<void>>();
 
-  async function take(id: string, body: JsonObject): Promise<void> {
+  async function take(id: string, ids: readonly string[], body: JsonObject): Promise<void> {
     const { ledger, transactions, todos, reader, hint } = deps;
     if (todos.size > mostTodos) throw new Error("there is too much to do for the homeserver already");
     await ledger.change(async (change) => {
-      if (transactions.has(id)) return;
+      if (transactions.has(id, ids)) return;
       const reading = { ...reader, change, hints: [], deadline: performance.now() + asking, now: Date.now() };
       const read = await readTransaction(body, (eventId) => transactions.hasEvent(eventId), reading);
       transactions.note(id, read, change);
@@ -38,11 +38,13 @@ export function createIntake(deps: IntakeDeps): (id: string, body: JsonObject) =
   }
 
   return (id, body) => {
-    if (deps.transactions.has(id)) return Promise.resolve();
-    const before = running.get(id);
+    const ids = eventsOf(body).map(({ event }) => event.event_id);
+    if (deps.transactions.has(id, ids)) return Promise.resolve();
+    const key = JSON.stringify([id, ids]);
+    const before = running.get(key);
     if (before !== undefined) return before;
-    const run = take(id, body).finally(() => running.delete(id));
-    running.set(id, run);
+    const run = take(id, ids, body).finally(() => running.delete(key));
+    running.set(key, run);
     return run;
   };
 }

@@ -9,6 +9,15 @@ import { becomeRoom, readOtherMember, readOurMember, startedByUs } from "./membe
 import type { SharedRoom } from "./shared-rooms.ts";
 import { type Reading, tellAll } from "./telling.ts";
 
+/** The events of a transaction that are events at all, and where they happened. */
+export function eventsOf(body: JsonObject): readonly { readonly event: RoomEvent; readonly roomId: string }[] {
+  return listAt(body, "events").flatMap((raw) => {
+    const event = parseEvent(raw);
+    const roomId = textAt(raw, "room_id");
+    return event === undefined || event.event_id === "" || !isRoomId(roomId) ? [] : [{ event, roomId }];
+  });
+}
+
 /**
  * Reads what is new in a transaction.
  * @param isKnown whether an event was had before
@@ -20,10 +29,7 @@ export async function readTransaction(
   reading: Reading,
 ): Promise<readonly string[]> {
   const read = new Set<string>();
-  for (const raw of listAt(body, "events")) {
-    const event = parseEvent(raw);
-    const roomId = textAt(raw, "room_id");
-    if (event === undefined || event.event_id === "" || !isRoomId(roomId)) continue;
+  for (const { event, roomId } of eventsOf(body)) {
     if (read.has(event.event_id) || isKnown(event.event_id)) continue;
     read.add(event.event_id);
     await readEvent(event, roomId, reading);
@@ -66,6 +72,8 @@ async function readSaid(event: RoomEvent, roomId: string, reading: Reading): Pro
     await becomeRoom(room, event, reading);
   }
   rooms.noteActivity(roomId, now);
+  // For most chats that is worth no write of its own.
+  if (room.partner !== undefined && rooms.hasSeveral(room.partner)) change.rooms.room(roomId).state.activeAt = now;
   if (event.type === "m.room.encrypted" && !isOurs(event.sender, space)) {
     room = change.rooms.room(roomId);
     warn(event, room, reading);

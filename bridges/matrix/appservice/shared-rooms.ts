@@ -25,7 +25,7 @@ export class SharedRooms {
   readonly #rooms: Map<string, SharedRoom>;
   /** Chats of two by their other person. */
   readonly #chats = new Map<RemoteId, Set<string>>();
-  /** When something was last said in a chat of two (ms since the epoch): worth no write of its own. */
+  /** When something was last said in a chat of two (ms since the epoch). */
   readonly #activity = new Map<string, number>();
 
   private constructor(rooms: Map<string, SharedRoom>) {
@@ -62,6 +62,11 @@ export class SharedRooms {
       .toSorted((a, b) => this.#activeAt(b) - this.#activeAt(a))[0];
   }
 
+  /** A person has several chats of two with ours: which of them is in use must outlive this process. */
+  hasSeveral(partner: RemoteId): boolean {
+    return (this.#chats.get(partner)?.size ?? 0) > 1;
+  }
+
   /** Ours that have a chat of two with somebody. */
   oursWith(partner: RemoteId): RemoteId[] {
     return [...new Set(this.#chatsWith(partner).flatMap((room) => [...room.ours.keys()]))];
@@ -82,7 +87,7 @@ export class SharedRooms {
   }
 
   #activeAt({ state }: SharedRoom): number {
-    return this.#activity.get(state.id) ?? 0;
+    return this.#activity.get(state.id) ?? state.activeAt;
   }
 
   #put(id: string, room: SharedRoom): void {

@@ -1,5 +1,8 @@
 // Which transactions and events were had before. The homeserver repeats a transaction until it gets a 200, and an event
 // may come in several. What is remembered is written in the commit of the transaction's effects (security.md M02).
+//
+// COMPAT(Synapse on SQLite, which counts its transactions from 1 again after a restart; any server whose database was put
+// back): an id alone says nothing. A transaction was had when its id and all of its events were.
 import type { Records } from "#bridge";
 import { listAt, parseBytes, textAt, toBytes } from "../json.ts";
 import type { Change } from "./ledger.ts";
@@ -38,8 +41,9 @@ export class Transactions {
     return new Transactions(kept);
   }
 
-  has(id: string): boolean {
-    return this.#ids.has(id);
+  /** @param events ids of all events in it; without any it only passes on who types and reads, which may be told again */
+  has(id: string, events: readonly string[]): boolean {
+    return this.#ids.has(id) && events.length > 0 && events.every((event) => this.#events.has(event));
   }
 
   hasEvent(eventId: string): boolean {

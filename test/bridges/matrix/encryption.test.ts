@@ -293,7 +293,13 @@ async function twoDevices(): Promise<{ elsewhere: MatrixPerson; account: Live }>
   await elsewhere.setUpRecovery();
   const account = await online();
   await elsewhere.createRoom({ name: "Diary", encrypted: true });
-  await keysOf(synapse, alice);
+  // Each has to know of the other before they can talk about it.
+  const known = async (): Promise<boolean | undefined> => {
+    const devices = await elsewhere.client.getCrypto()?.getUserDeviceInfo([alice.userId]);
+    return devices?.get(alice.userId)?.has(alice.deviceId);
+  };
+  await expect.poll(known, { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => talk(account, "encryption", []), { timeout: 10_000 }).toContain('write "verify"');
   return { elsewhere, account };
 }
 

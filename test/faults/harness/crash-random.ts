@@ -1,12 +1,21 @@
-// Random kill -9 under load in both directions and both modes: 200 in CI, as many as wanted by `npm run faults`.
+// Random kill -9 under load in both directions and both modes, as many as wanted.
 import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Verdict } from "./checks.ts";
 import { createScenario } from "./scenario.ts";
-import { enrol, signIn, startWorld } from "./world.ts";
+import { startMatrixWorld } from "./matrix-world.ts";
+import { enrol, signIn, startWorld, type World } from "./world.ts";
+
+export type NetworkName = "mail" | "matrix";
+
+const worlds: Readonly<Record<NetworkName, () => Promise<World>>> = { mail: startWorld, matrix: startMatrixWorld };
+
+export const isNetworkName = (name: string): name is NetworkName => Object.hasOwn(worlds, name);
 
 export interface CrashRandomOptions {
   readonly kills: number;
+  /** Default "mail". */
+  readonly network?: NetworkName;
   /** The longest life of a gateway after it is up. Default 500 ms. */
   readonly lifeMs?: number;
   readonly progress?: (text: string) => void;
@@ -26,9 +35,10 @@ const inLanes = 3;
 /** The in-flight window of the component stream (limits.window). */
 const window = 32;
 
-export async function crashRandom({ kills, lifeMs = 500, progress }: CrashRandomOptions): Promise<CrashRandomResult> {
+export async function crashRandom(options: CrashRandomOptions): Promise<CrashRandomResult> {
+  const { kills, network = "mail", lifeMs = 500, progress } = options;
   const began = Date.now();
-  const world = await startWorld();
+  const world = await worlds[network]();
   try {
     const first = await world.start();
     await signIn(world);

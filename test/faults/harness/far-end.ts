@@ -69,7 +69,8 @@ async function readMail(file: string, user: string): Promise<ReceivedEntry | und
   return entryOf(mail.text ?? "", mail.messageId ?? "", user);
 }
 
-function entryOf(text: string, id: string, to: string): ReceivedEntry | undefined {
+/** Undefined: not one of ours. */
+export function entryOf(text: string, id: string, to: string): ReceivedEntry | undefined {
   const marked = readMarked(text);
   if (marked === undefined) return undefined;
   const { text: marker, lane, seq, intact } = marked;

@@ -21,7 +21,7 @@ export function waitingRows(database: string): string[] {
 const delivered =
   "SELECT peer, count(*) AS n FROM lane_rows WHERE direction = ? AND state = ? AND peer LIKE ? GROUP BY peer";
 
-/** After the run. `run` begins the addresses of its peers. */
+/** After the run, whose name is in the addresses of its peers. */
 export function readGateway(database: string, run: string): GatewayLedger {
   return withDatabase(database, (db) => ({
     waiting: db
@@ -36,7 +36,7 @@ export function readGateway(database: string, run: string): GatewayLedger {
     delivered: new Map(
       db
         .prepare(delivered)
-        .all(directions.indexOf("outgoing"), states.indexOf("done"), `contact/${run}-%`)
+        .all(directions.indexOf("outgoing"), states.indexOf("done"), `contact/%${run}-%`)
         .map((row) => [String(row["peer"]).slice("contact/".length), Number(row["n"])]),
     ),
   }));

@@ -19,9 +19,13 @@ export interface Person {
   close(): Promise<void>;
 }
 
-const component = "email.localhost";
-
-export async function connectPerson(server: XmppServer, user: string, password: string): Promise<Person> {
+/** @param component the gateway this user talks to */
+export async function connectPerson(
+  server: XmppServer,
+  user: string,
+  password: string,
+  component: string,
+): Promise<Person> {
   const listeners = new Set<(stanza: Element) => void>();
   const hear = (stanza: Element): void => {
     for (const listener of listeners) listener(stanza);

@@ -7,21 +7,22 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Element } from "ltx";
 import { judge, type Tolerance, type Verdict } from "./checks.ts";
-import { type FarEnd, maildirs, uidOrder } from "./far-end.ts";
-import { findLeaks, intakeOrder, readGateway, waitingRows } from "./gateway-ledger.ts";
+import type { FarEnd } from "./far-end.ts";
+import { findLeaks, readGateway, waitingRows } from "./gateway-ledger.ts";
 import { openLedger, type ReceivedEntry, type SentEntry } from "./ledger.ts";
-import { createLane, type Direction, drive, type Lane, type Mode } from "./load.ts";
+import { createLane, drive, type Lane } from "./load.ts";
 import { type Marker, readMarked } from "./marker.ts";
-import { secrets, type World } from "./world.ts";
+import type { Direction, Mode } from "./network.ts";
+import type { World } from "./world.ts";
 
 export interface ScenarioOptions {
-  /** Default: the Maildirs of the world's Dovecot. */
+  /** Default: the network's. */
   readonly farEnd?: FarEnd;
 }
 
 export interface LoadOptions {
   readonly gapMs?: number;
-  /** How long a lane waits for the fate of its last message before it goes on. Default 20 s for mail in, 1 s for out. */
+  /** How long a lane waits for the fate of its last message before it goes on. Default 20 s for in, 1 s for out. */
   readonly patienceMs?: number;
 }
 
@@ -47,7 +48,7 @@ export interface Scenario {
   close(): void;
 }
 
-/** Mails of one lane that wait in the mailbox while the gateway is dead. */
+/** Messages of one lane that wait in the network while the gateway is dead. */
 const mostUnderWay = 6;
 
 export function createScenario(world: World, options: ScenarioOptions = {}): Scenario {
@@ -56,8 +57,8 @@ export function createScenario(world: World, options: ScenarioOptions = {}): Sce
   const dir = mkdtempSync(join(tmpdir(), "viaduct-ledgers-"));
   const sent = openLedger<SentEntry>(join(dir, "sent.jsonl"));
   const received = openLedger<ReceivedEntry>(join(dir, "received.jsonl"));
-  const { dovecot, postfix } = world;
-  const farEnd = options.farEnd ?? (dovecot && postfix ? maildirs(dovecot, postfix) : undefined);
+  const { network } = world;
+  const farEnd = options.farEnd ?? network.farEnd;
   if (farEnd === undefined) throw new Error("this scenario has no far end");
   const lanes = new Map<string, Lane>();
   const told = new Map<string, "ok" | "error">();
@@ -117,8 +118,8 @@ export function createScenario(world: World, options: ScenarioOptions = {}): Sce
       const { signal } = abort;
       setMaxListeners(0, signal);
       const ready = async (lane: Lane, last: Marker | undefined): Promise<void> => {
-        if (lane.direction === "in" && lane.mode === "account") {
-          // The order is safe without waiting, Dovecot has the mails; but the load must not run away from the drain.
+        if (lane.direction === "in" && network.keepsOrder(lane.mode)) {
+          // The order is safe without waiting; but the load must not run away from the drain.
           return until(() => underWay(lane.name) < mostUnderWay, patienceMs ?? 20_000, signal);
         }
         const patience = patienceMs ?? (lane.direction === "in" ? 20_000 : 1_000);
@@ -126,8 +127,7 @@ export function createScenario(world: World, options: ScenarioOptions = {}): Sce
         if (lane.direction === "out") await Promise.race([gate.promise, aborted(signal)]);
       };
       const work = driven.map((lane) => drive(lane, { gapMs, ready, signal }));
-      // Postfix puts off what a dead gateway did not take; its own next try would be five seconds away.
-      if (driven.some((lane) => lane.direction === "in" && lane.mode === "domain")) work.push(keepFlushing(signal));
+      if (driven.some((lane) => lane.direction === "in" && lane.mode === "domain")) work.push(keepHurrying(signal));
       load = { abort, done: Promise.all(work) };
     },
     async stopLoad() {
@@ -149,7 +149,7 @@ export function createScenario(world: World, options: ScenarioOptions = {}): Sce
       await Promise.all([world.alice.sync(), world.dora.sync()]);
       const deadline = Date.now() + withinMs;
       let quietSince: number | undefined;
-      let flushedAt = 0;
+      let hurriedAt = 0;
       for (;;) {
         const left = await missing();
         if (left.length === 0) return "";
@@ -159,9 +159,9 @@ export function createScenario(world: World, options: ScenarioOptions = {}): Sce
         // Nothing is under way in the gateway: nobody will answer these.
         if (quietSince !== undefined && Date.now() - quietSince > 1_000) return "";
         if (Date.now() > deadline) return left.slice(0, 20).join("\n");
-        if (Date.now() - flushedAt > 400) {
-          flushedAt = Date.now();
-          await postfix?.flushQueue().catch(() => {});
+        if (Date.now() - hurriedAt > 400) {
+          hurriedAt = Date.now();
+          await network.hurry();
         }
         await sleep(40);
       }
@@ -181,17 +181,13 @@ export function createScenario(world: World, options: ScenarioOptions = {}): Sce
       const senders = [...lanes.values()].filter((lane) => lane.direction === "in").map((lane) => lane.peer);
       for (const marker of await farEnd.bounced(senders))
         ledger.write({ kind: "saw", marker, outcome: "error", detail: "came back as undeliverable", at: Date.now() });
-      const uses = (mode: Mode) => [...lanes.values()].some((lane) => lane.direction === "in" && lane.mode === mode);
-      const places = new Map([
-        ...(dovecot && uses("account") ? await uidOrder(dovecot, "alice@example.test") : []),
-        ...(uses("domain") ? intakeOrder(world.database, run) : []),
-      ]);
+      const modes = new Set([...lanes.values()].filter((lane) => lane.direction === "in").map((lane) => lane.mode));
       const evidence = {
         sent: sent.read(),
         received: received.read(),
         gateway: readGateway(world.database, run),
-        places,
-        leaks: findLeaks(world.database, world.logs(), secrets),
+        places: await network.places(run, modes),
+        leaks: findLeaks(world.database, world.logs(), network.secrets),
       };
       return judge(evidence, tolerance);
     },
@@ -210,9 +206,9 @@ export function createScenario(world: World, options: ScenarioOptions = {}): Sce
     return count;
   }
 
-  async function keepFlushing(signal: AbortSignal): Promise<void> {
+  async function keepHurrying(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await postfix?.flushQueue().catch(() => {});
+      await network.hurry();
       await sleep(400, undefined, { signal }).catch(() => {});
     }
   }
@@ -251,6 +247,9 @@ function hear(stanza: Element, user: string, run: string): Heard | undefined {
   const marked = readMarked(stanza.getChildText("body") ?? "");
   if (marked === undefined || marked.run !== run) return undefined;
   const { text: marker, lane, seq, intact } = marked;
+  // XEP-0045 section 7.4: in a room one's own words come back, and tell that they are said.
+  if (stanza.attrs["type"] === "groupchat" && lane.startsWith("o"))
+    return { marker, outcome: "ok", detail: "reflection" };
   return { marker, lane, seq, intact, id: String(stanza.attrs["id"]), to: user, at: Date.now() };
 }
 

@@ -2,6 +2,7 @@
 // needed for that: the tests are one.
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Disk, domainOptions, type Gateway, ghost, hsToken, startGateway, startWeb, type Web } from "./domain-lab.ts";
+import { contact, outgoing } from "../matrix-lab.ts";
 import { type FakeHomeserver, startFakeHomeserver } from "./fake-homeserver.ts";
 
 const alice = "alice@xmpp.test";
@@ -128,14 +129,36 @@ test("a transaction that takes long is put off after ten seconds, and its repeat
   expect(texts()).toEqual(["a"]);
 }, 20_000);
 
+test("takes what is new also when the homeserver counts its transactions from 1 again", async () => {
+  // Synapse on SQLite does so after each restart, and every server whose database was put back.
+  await push("1", [said("a")]);
+  await push("2", [said("b")]);
+  expect(await push("1", [said("c")])).toBe(200);
+  expect(await push("2", [said("c"), said("d")])).toBe(200);
+  expect(texts()).toEqual(["a", "b", "c", "d"]);
+});
+
 test("remembers the last hundred transactions, and no more", async () => {
   for (let id = 1; id <= 150; id++) await push(`many${id}`, [said(`text ${id}`)]);
   const kept = await disk.records.load("txn/");
   expect(kept.size).toBe(100);
   const { commits } = disk;
-  expect(await push("many150", [])).toBe(200);
-  expect(await push("many51", [])).toBe(200);
+  expect(await push("many150", [said("text 150")])).toBe(200);
+  expect(await push("many51", [said("text 51")])).toBe(200);
   expect(disk.commits).toBe(commits);
+});
+
+test("goes on in the chat where something was said last, of several with a person, after a restart too", async () => {
+  const other = "!other:matrix.test";
+  const create = { event_id: "$create", room_id: other, origin_server_ts: 1, type: "m.room.create", state_key: "" };
+  await push("1", [{ ...create, sender: aliceId, content: { "org.viaduct.direct_with": bob } }]);
+  await push("2", [said("here")]);
+  await push("3", [{ ...said("rather here"), room_id: other }]);
+  await gateway.stop();
+  gateway = await startGateway(domainOptions(homeserver.baseUrl, web.url), web, disk);
+  await (await gateway.session(alice)).send(outgoing(contact(bob), "yes"));
+  const sent = homeserver.requests.filter((request) => request.includes("/send/m.room.message/"));
+  expect(sent).toEqual([expect.stringContaining(`/rooms/${encodeURIComponent(other)}/send/`)]);
 });
 
 test("goes on with what it left to do when it was stopped before it did it", async () => {

@@ -121,10 +121,23 @@ describe("the README", () => {
     expect(printed("ejabberd")).toBe(withoutComments(ejabberd));
   });
 
-  it("leads to the operator's guide, whose mail domain `check` accepts", () => {
-    const [domain = ""] = blocks(page("docs/operator-guide.md"), "yaml");
-    const whole = `${configuration.slice(0, configuration.indexOf("bridges:"))}${domain}`;
-    writeFileSync(join(dir, "domain.yaml"), whole, { mode: 0o600 });
-    expect(viaduct("viaduct check -c domain.yaml")).toMatch(/^ok\n/);
+  it.each(blocks(page("docs/operator-guide.md"), "yaml").map((block, index) => ({ block, index })))(
+    "leads to the operator's guide, whose configuration $index `check` accepts",
+    ({ block }) => {
+      const start = configuration.indexOf("bridges:");
+      const [head, bridges] = [configuration.slice(0, start), configuration.slice(start)];
+      const whole = `${head}${block}${/^bridges:/m.test(block) ? "" : bridges}`;
+      writeFileSync(join(dir, "guide.yaml"), whole, { mode: 0o600 });
+      expect(viaduct("viaduct check -c guide.yaml")).toMatch(/^ok\n/);
+    },
+  );
+
+  it("leads to the operator's guide, whose application service can be registered", () => {
+    const guide = blocks(page("docs/operator-guide.md"), "yaml").find((block) => block.includes("serverName")) ?? "";
+    const head = configuration.slice(0, configuration.indexOf("bridges:"));
+    writeFileSync(join(dir, "service.yaml"), `${head}${guide}`, { mode: 0o600 });
+    const printed = viaduct("viaduct matrix registration -c service.yaml");
+    expect(printed).toContain("url: http://127.0.0.1:8080/bridges/matrix\n");
+    expect(printed).toContain("sender_localpart: _xmpp_bot\n");
   });
 });

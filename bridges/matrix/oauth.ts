@@ -57,6 +57,21 @@ export async function findOAuthServer(baseUrl: string, deps: OAuthDeps): Promise
   return undefined;
 }
 
+/**
+ * Gives tokens back (RFC 7009); the refresh token takes the access token along (Client-Server API, "Token revocation").
+ * @throws as `requestJson`
+ */
+export async function revoke(baseUrl: string, token: string, clientId: string, deps: OAuthDeps): Promise<void> {
+  const url = urlOf(baseUrl, ["_matrix", "client", "v1", "auth_metadata"]);
+  const place = endpoint(await requestJson(deps, url, { method: "GET", headers: {} }), "revocation_endpoint");
+  if (place === undefined) return;
+  await requestJson(deps, new URL(place), {
+    method: "POST",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+    body: new URLSearchParams({ token, client_id: clientId }).toString(),
+  });
+}
+
 function parseServer(metadata: JsonObject): OAuthServer | undefined {
   if (!listAt(metadata, "grant_types_supported").includes(deviceGrantType)) return undefined;
   const issuer = textAt(metadata, "issuer");

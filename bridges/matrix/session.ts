@@ -9,6 +9,7 @@ import { EncryptionCommands } from "./encryption-commands.ts";
 import { matrixError } from "./errors.ts";
 import { createMedia } from "./media.ts";
 import type { MatrixOptions } from "./options.ts";
+import { revoke } from "./oauth.ts";
 import { createOutgoing } from "./outgoing.ts";
 import { Passing } from "./passing.ts";
 import { Recipients } from "./recipients.ts";
@@ -113,6 +114,14 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     changeRoom: (room, change) => verbs.changeRoom(room, change),
     search: (text) => verbs.search(text),
     commands: commands.list,
+    async signOut() {
+      // A pasted token is the user's to keep or to end: it may be in use elsewhere.
+      if (credentials.kind === "token") return;
+      // Its next answer would be that we are signed out.
+      await loop.close();
+      if (credentials.oauth === undefined) return void (await api.request("POST", ["v3", "logout"], { body: {} }));
+      await revoke(credentials.baseUrl, await tokens.current(), credentials.oauth.clientId, { fetch, signal });
+    },
     async close() {
       closing.abort();
       await loop.close();

@@ -131,6 +131,11 @@ export interface SessionCore {
   send(message: OutgoingMessage, prepared?: Json): Promise<Sent>;
   /** What the user can tell this session beside the verbs. */
   readonly commands?: readonly SessionCommand[];
+  /**
+   * The user signs out for good: give back what the sign-in made on the network (a device, tokens). Called before `close`, may
+   * fail, has ten seconds.
+   */
+  signOut?(): Promise<void>;
   /** End the session: returns when nothing of it runs any more. Called once. */
   close(): Promise<void>;
 }

@@ -135,7 +135,7 @@ export class Gateway {
       contacts: (bridge) => bridges.find(bridge)?.contacts,
       stateOf: (account) => sessions.stateOf(account),
     });
-    const registrations = new Registrations({ accounts, sessions, lanes, presence, bridges, rooms });
+    const registrations = new Registrations({ clock, log, accounts, sessions, lanes, presence, bridges, rooms });
     const notices = new Notices({ store: store.lanes, clock, accounts, bridges });
     this.#submissions = new Submissions({
       ...limits,

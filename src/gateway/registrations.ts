@@ -1,13 +1,16 @@
 // How users come to an account, and how they leave it with all that hangs on it.
-import type { Json, RemoteId, SignedIn } from "#bridge";
+import type { Json, Logger, RemoteId, SignedIn } from "#bridge";
 import type { Accounts } from "./accounts.ts";
 import type { Bridges } from "./bridges.ts";
 import { GatewayError } from "./errors.ts";
 import type { Lanes } from "./lanes.ts";
-import type { AccountRecord } from "./ports.ts";
+import type { AccountRecord, Clock } from "./ports.ts";
 import type { PresenceBook } from "./presence.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Sessions } from "./sessions.ts";
+
+/** Milliseconds that a network has to take note of a sign-out. */
+const signOutPatience = 10_000;
 
 export interface RegistrationsOptions {
   readonly accounts: Accounts;
@@ -15,6 +18,8 @@ export interface RegistrationsOptions {
   readonly lanes: Lanes;
   readonly presence: PresenceBook;
   readonly bridges: Bridges;
+  readonly clock: Clock;
+  readonly log: Logger;
   readonly rooms: Rooms;
 }
 
@@ -56,10 +61,22 @@ export class Registrations {
 
   async signOut(account: AccountRecord): Promise<void> {
     const { accounts, sessions, lanes, presence, rooms } = this.#o;
+    await this.#giveBack(account);
     await sessions.end(account.id);
     await presence.farewell(account);
     await rooms.farewell(account);
     lanes.drop(account.id);
     await accounts.remove(account);
+  }
+
+  /** A network that does not answer keeps nobody from leaving. */
+  async #giveBack(account: AccountRecord): Promise<void> {
+    const { sessions, clock, log } = this.#o;
+    const over = new Promise<void>((resolve) => void clock.setTimeout(resolve, signOutPatience));
+    try {
+      await Promise.race([sessions.sessionOf(account.id)?.signOut?.(), over]);
+    } catch (error) {
+      log.warn({ err: error, account: account.id }, "the network was not told of a sign-out");
+    }
   }
 }

@@ -286,6 +286,17 @@ test("a revoked token asks for a new sign-in, once", async () => {
   await end();
 });
 
+test("signing out ends the token, and asks for no new sign-in", async () => {
+  const { host, session, end } = await chatting();
+  await session.signOut?.();
+  const whoami = await fetch(`${synapse.baseUrl}/_matrix/client/v3/account/whoami`, {
+    headers: { authorization: `Bearer ${alice.accessToken}` },
+  });
+  expect(whoami.status).toBe(401);
+  expect(host.states).not.toContain("login-required");
+  await end();
+});
+
 test("typing, reading and files go both ways", async () => {
   const { session, roomId, message, until, end } = await chatting();
   const peer = contact(bob.userId);

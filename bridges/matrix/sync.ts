@@ -151,11 +151,11 @@ export class SyncLoop {
     const gapEnd = this.#resync ? undefined : this.#since;
     const reading: Reading = await readSync(answer, this.#since, { ...reader, emit, gapEnd });
     this.#signal.throwIfAborted();
-    const records = reading.draft.records();
-    // A token alone is not worth a write each time somebody types: an older one tells the same again.
-    const changed = waiting.length > 0 || records.size > 0 || this.#since === undefined || this.#resync;
+    // A token alone is not worth a write each time somebody types or what we sent comes back: an older one tells the same
+    // again, and the core knows the user's own messages.
+    const changed = waiting.length > 0 || this.#since === undefined || this.#resync || reading.draft.changed;
     if (changed || Date.now() - this.#savedAt > longestUnsaved) {
-      await this.#deliver(waiting, { since: next }, records);
+      await this.#deliver(waiting, { since: next }, reading.draft.records());
       this.#savedAt = Date.now();
     }
     reading.draft.commit();

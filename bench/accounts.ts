@@ -14,6 +14,19 @@ export interface MailEndpoint {
   readonly security: "tls" | "starttls" | "none";
 }
 
+/** Opens the database that a gateway with this folder will use, creating it, and closes it after `use`. */
+export async function withStore(dir: string, use: (store: Store) => Promise<void>): Promise<void> {
+  const data = join(dir, "data");
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  const store = await openSqlite({
+    path: join(data, "viaduct.db"),
+    clock: systemClock,
+    vault: createVault(loadKey(join(data, "viaduct.key"))),
+  });
+  await use(store);
+  await store.close();
+}
+
 /** Writes `count` signed-in accounts into a fresh database, as the sign-in would have. */
 export async function seedAccounts(
   dir: string,
@@ -22,22 +35,16 @@ export async function seedAccounts(
   smtp: MailEndpoint,
   each?: (store: Store, account: number) => Promise<void>,
 ): Promise<void> {
-  const data = join(dir, "data");
-  mkdirSync(data, { recursive: true, mode: 0o700 });
-  const store = await openSqlite({
-    path: join(data, "viaduct.db"),
-    clock: systemClock,
-    vault: createVault(loadKey(join(data, "viaduct.key"))),
+  await withStore(dir, async (store) => {
+    for (let at = 0; at < count; at++) {
+      const address = `user${at}@example.org`;
+      const account = await store.accounts.save(
+        { user: `user${at}@localhost`, bridge: "email", mode: "account", self: address },
+        { address, user: address, password: "pw", imap: { ...imap }, smtp: { ...smtp } },
+      );
+      await each?.(store, account.id);
+    }
   });
-  for (let at = 0; at < count; at++) {
-    const address = `user${at}@example.org`;
-    const account = await store.accounts.save(
-      { user: `user${at}@localhost`, bridge: "email", mode: "account", self: address },
-      { address, user: address, password: "pw", imap: { ...imap }, smtp: { ...smtp } },
-    );
-    await each?.(store, account.id);
-  }
-  await store.close();
 }
 
 /** Fills the queue: `perAccount` messages for each account, in `lanes` conversations. */

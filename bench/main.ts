@@ -1,4 +1,4 @@
-// `npm run bench [PART ...]`: roundtrip, mail, accounts, start. All on this machine's loopback, every message fsynced. What runs
+// `npm run bench [PART ...]`: roundtrip, mail, accounts, start, matrix. All on this machine's loopback, every message fsynced. What runs
 // is compiled as the package ships it.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -13,12 +13,13 @@ import { freePorts } from "../test/lab/ports.ts";
 import { startProsody } from "../test/lab/prosody.ts";
 import { type MailEndpoint, rssWith, seedAccounts, seedQueue, settledRss } from "./accounts.ts";
 import { createEchoBridge } from "./echo.ts";
+import { matrix } from "./matrix.ts";
 import { mailIn, mailOut } from "./mail.ts";
 import { Report } from "./report.ts";
 import { ceiling, rawEcho, roundTrips } from "./roundtrip.ts";
 import { startSink } from "./sink.ts";
 
-const parts = ["roundtrip", "mail", "accounts", "start"] as const;
+const parts = ["roundtrip", "mail", "accounts", "start", "matrix"] as const;
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((part) => !(parts as readonly string[]).includes(part));
 if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(", ")}: ${parts.join(", ")}`);
@@ -184,7 +185,7 @@ async function start(): Promise<void> {
   }
 }
 
-await ensureInstalled(["prosody", "dovecot"]);
+await ensureInstalled(["prosody", "dovecot", ...(runs("matrix") ? (["synapse"] as const) : [])]);
 process.env.VIADUCT_BUILT = builtFolder();
 process.stdout.write(`${cpus().length} x ${cpus()[0]?.model ?? "cpu"}, Node ${process.version}\n\n`);
 try {
@@ -192,6 +193,7 @@ try {
   if (runs("mail")) await mail();
   if (runs("accounts")) await accounts();
   if (runs("start")) await start();
+  if (runs("matrix")) await matrix(report, folder);
   report.write();
 } finally {
   for (const dir of folders) rmSync(dir, { recursive: true, force: true });

@@ -2,6 +2,7 @@
 // bytes. Not on the SDK's client: that renews only OAuth tokens, through the global `fetch` (security.md X29), lets go of
 // a request's deadline when its head is there, and costs 0.3 MB an account.
 import type { GuardedFetch } from "#bridge";
+import { withDeadline } from "./deadline.ts";
 import { BadAnswer, MatrixError } from "./errors.ts";
 import { isObject, type JsonObject } from "./json.ts";
 
@@ -121,17 +122,18 @@ export async function requestJson(
 ): Promise<JsonObject> {
   const { timeout = defaultTimeout, maxBytes = defaultMaxBytes, method, headers, body } = request;
   // The deadline is for the body too: a server that drips is cut off.
-  const signals = [deps.signal, AbortSignal.timeout(timeout), ...(request.signal ? [request.signal] : [])];
-  const response = await deps.fetch(url, {
-    method,
-    headers: { accept: "application/json", ...headers },
-    ...(body === undefined ? {} : { body }),
-    signal: AbortSignal.any(signals),
-    timeout,
-    maxBytes,
+  const text = await withDeadline(timeout, [deps.signal, request.signal], async (signal) => {
+    const response = await deps.fetch(url, {
+      method,
+      headers: { accept: "application/json", ...headers },
+      ...(body === undefined ? {} : { body }),
+      signal,
+      timeout,
+      maxBytes,
+    });
+    if (!response.ok) throw await errorOf(response);
+    return response.text();
   });
-  if (!response.ok) throw await errorOf(response);
-  const text = await response.text();
   try {
     const answer: unknown = JSON.parse(text);
     if (isObject(answer)) return answer;

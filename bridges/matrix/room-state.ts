@@ -203,6 +203,12 @@ export function describeRoom(room: Room): Omit<IncomingRoom, "id" | "type" | "pe
   };
 }
 
+/** Whether more is different than where the timeline stands. */
+export function differs(one: Room, other: Room): boolean {
+  const standing = (room: Room): string => JSON.stringify(roomToJson({ ...room, lastEvent: "", activeAt: 0 }));
+  return standing(one) !== standing(other);
+}
+
 /** For a record. A room that was left keeps only what must never be forgotten. */
 export function roomToJson(room: Room): unknown {
   if (room.self === "leave" || room.self === "ban")

@@ -2,7 +2,7 @@
 // has committed them, so that a sync answer that is processed again meets the same state.
 import type { Peer, RecordChanges, Records } from "#bridge";
 import { entriesOf, parseBytes, toBytes } from "./json.ts";
-import { copyRoom, newRoom, type Room, roomFromJson, roomToJson } from "./room-state.ts";
+import { copyRoom, differs, newRoom, type Room, roomFromJson, roomToJson } from "./room-state.ts";
 
 const roomPrefix = "room/";
 const directKey = "direct";
@@ -180,6 +180,15 @@ export class Draft {
 
   peerOf(room: Room): Peer {
     return peerOf(room, this.#partners === undefined ? this.#base.partnerOf(room.id) : this.#partners.get(room.id));
+  }
+
+  /** Whether more is new than where timelines stand. */
+  get changed(): boolean {
+    if (this.#direct !== undefined) return true;
+    return [...this.#rooms].some(([id, room]) => {
+      const before = this.#base.get(id);
+      return before === undefined || differs(before, room);
+    });
   }
 
   /** The changes as records. */

@@ -155,11 +155,12 @@ export class SyncLoop {
     const reading: Reading = await readSync(answer, this.#since, { ...reader, emit, gapEnd });
     this.#signal.throwIfAborted();
     const unread = reader.unreadable.change(reading.unread);
-    const records = new Map([...reading.draft.records(), ...unread.records]);
-    // A token alone is not worth a write each time somebody types: an older one tells the same again.
-    const changed = waiting.length > 0 || records.size > 0 || this.#since === undefined || this.#resync;
+    // A token alone is not worth a write each time somebody types or what we sent comes back: an older one tells the same
+    // again, and the core knows the user's own messages.
+    const news = waiting.length > 0 || unread.records.size > 0 || reading.draft.changed;
+    const changed = news || this.#since === undefined || this.#resync;
     if (changed || Date.now() - this.#savedAt > longestUnsaved) {
-      await this.#deliver(waiting, { since: next }, records);
+      await this.#deliver(waiting, { since: next }, new Map([...reading.draft.records(), ...unread.records]));
       this.#savedAt = Date.now();
     }
     reading.draft.commit();

@@ -38,15 +38,16 @@ export function bodyOf(
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        const fail = (reason: unknown) => {
+        // The reason is made when it is needed: every body closes, and an error with its stack costs more than the body.
+        const fail = (reason: () => unknown) => {
           if (over) return;
           over = true;
-          controller.error(reason);
+          controller.error(reason());
           source.destroy();
         };
         source.on("data", (chunk: Buffer) => {
           size += chunk.length;
-          if (size > maxBytes) return fail(tooLong());
+          if (size > maxBytes) return fail(tooLong);
           controller.enqueue(chunk);
           if ((controller.desiredSize ?? 0) <= 0) source.pause();
         });
@@ -55,9 +56,9 @@ export function bodyOf(
           over = true;
           controller.close();
         });
-        source.on("error", (error) => fail(reasonOf(error)));
-        source.on("close", () => fail(reasonOf(new Error("the connection closed in the middle of the body"))));
-        if (source === incoming && Number(incoming.headers["content-length"]) > maxBytes) fail(tooLong());
+        source.on("error", (error) => fail(() => reasonOf(error)));
+        source.on("close", () => fail(() => reasonOf(new Error("the connection closed in the middle of the body"))));
+        if (source === incoming && Number(incoming.headers["content-length"]) > maxBytes) fail(tooLong);
       },
       pull: () => void source.resume(),
       cancel() {

@@ -24,12 +24,17 @@ export interface Connections {
 
 /** A connection that nobody used for this long is closed. Milliseconds. */
 const idle = 60_000;
+/**
+ * Of one host. What is said in a room that many accounts are in ends the long polls of all of them in one moment: what is
+ * let go of then has to be connected again at once, with TLS.
+ */
+const mostIdle = 1024;
 /** Requests that may be repeated when a kept connection turns out to be dead (RFC 9110 section 9.2.2). */
 const idempotent = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]);
 
 /** @param ca another certificate authority than the public ones, PEM. */
 export function createConnections(ca?: string): Connections {
-  const options = { keepAlive: true, timeout: idle, maxFreeSockets: 64 };
+  const options = { keepAlive: true, timeout: idle, maxFreeSockets: mostIdle };
   const plain = new HttpAgent(options);
   const secure = new HttpsAgent({ ...options, ...(ca === undefined ? {} : { ca }) });
 

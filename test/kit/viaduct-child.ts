@@ -9,6 +9,8 @@ export interface Stats {
   readonly rssMb: number;
   readonly links: readonly string[];
   readonly loaded: number;
+  /** Accounts that are signed in on their network. */
+  readonly online: number;
 }
 
 export interface ViaductChild {

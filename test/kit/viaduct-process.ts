@@ -97,6 +97,12 @@ const running = await run(loaded.config, log, {
 const startMs = performance.now() - started;
 trimMemory();
 
+function onlineSessions(): number {
+  const { accounts, sessions } = running.gateway;
+  const all = Object.keys(installed).flatMap((name) => accounts.all(name));
+  return all.filter(({ id }) => sessions.stateOf(id)?.state === "online").length;
+}
+
 process.on("message", (question: string) => {
   if (question === "stats") {
     const { user, system } = process.cpuUsage();
@@ -105,6 +111,7 @@ process.on("message", (question: string) => {
       rssMb: process.memoryUsage.rss() / 1_048_576,
       links: running.components.map((one) => one.link.state),
       loaded: running.gateway.lanes.loaded,
+      online: onlineSessions(),
     });
   } else if (question === "stop") {
     void running.stop().then(() => process.exit(0));

@@ -107,6 +107,33 @@ test("what the user writes in another client comes as their own, what was sent h
   expect(host.committed.filter((event) => event.type === "message" && event.text === "from here")).toEqual([]);
 });
 
+test("what was sent here is not worth a write when it comes back, what others say is", async () => {
+  const { host, session, roomId, message, end } = await chatting();
+  await bob.say(roomId, "ready?");
+  await message("ready?");
+  await waitForPolls(2);
+  const before = host.cursor;
+  await session.send(outgoing(contact(bob.userId), "ready"));
+  await bob.next(saying("ready"));
+  await waitForPolls(2);
+  expect(host.cursor).toEqual(before);
+  await bob.say(roomId, "go");
+  await message("go");
+  expect(host.cursor).not.toEqual(before);
+  await end();
+});
+
+/** Until so many polls were asked for: what came before was read. Each asks from where the one before ended. */
+async function waitForPolls(count: number): Promise<void> {
+  const asked = (): number => proxy.requests.filter((one) => one.includes("/v3/sync?")).length;
+  const now = asked();
+  await waitFor(
+    () => asked() >= now + count,
+    "another poll",
+    () => proxy.requests.slice(-5).join("\n"),
+  );
+}
+
 test("edits, reactions and redactions arrive and are sent", async () => {
   const { session, roomId, message, until, end } = await chatting();
   const id = await bob.say(roomId, "helo");

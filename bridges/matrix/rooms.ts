@@ -184,7 +184,7 @@ export class Draft {
 
   /** Whether more is new than where timelines stand. */
   get changed(): boolean {
-    if (this.#direct !== undefined) return true;
+    if (this.#chats !== undefined) return true;
     return [...this.#rooms].some(([id, room]) => {
       const before = this.#base.get(id);
       return before === undefined || differs(before, room);

@@ -1,34 +1,23 @@
 // The outgoing worker: user to network. One message at a time per conversation, several conversations of an account at
 // once, and no account waits for another.
-import {
-  BridgeError,
-  type Json,
-  type LiveSession,
-  type Logger,
-  type MessageRef,
-  type OutgoingMessage,
-  type Sent,
-} from "#bridge";
-import { fallback } from "./fallbacks.ts";
-import { derivedKey, newKey } from "./keys.ts";
+import { BridgeError, type LiveSession, type Logger } from "#bridge";
+import { Attempts } from "./attempts.ts";
+import type { Faults } from "./faults.ts";
+import { newKey } from "./keys.ts";
 import type { Lane, Lanes } from "./lanes.ts";
-import {
-  type AccountId,
-  type Clock,
-  type LaneStore,
-  type MessageRecord,
-  type MessageStore,
-  messageRef,
-  type NewRow,
-  type OutgoingRow,
-  peerOfKey,
-  type ReactionStore,
-  type Settlement,
+import type {
+  AccountId,
+  Clock,
+  LaneStore,
+  MessageStore,
+  NewRow,
+  OutgoingRow,
+  ReactionStore,
+  Settlement,
 } from "./ports.ts";
 import { retryDelay } from "./retry.ts";
 import type { RoomReports } from "./room-reports.ts";
 import { untilTrue } from "./stubborn.ts";
-import type { Faults } from "./faults.ts";
 
 /** What the worker asks about an account. */
 export interface OutgoingAccounts {
@@ -65,6 +54,7 @@ type Verdict = "next" | "wait" | "park";
 
 export class OutgoingWorker {
   readonly #o: OutgoingOptions;
+  readonly #attempts: Attempts;
   readonly #active = new Map<AccountId, number>();
   readonly #waiting = new Map<AccountId, Lane[]>();
   /** Lanes that wait until their account has a session again. */
@@ -75,6 +65,12 @@ export class OutgoingWorker {
 
   constructor(options: OutgoingOptions) {
     this.#o = options;
+    this.#attempts = new Attempts({
+      ...options,
+      begin: (id, prepared) => options.store.begin(id, prepared),
+      wantsThreads: (account) => options.accounts.wantsThreads(account),
+      inTime: (work) => this.#inTime(work),
+    });
   }
 
   onReady(lane: Lane): void {
@@ -179,168 +175,13 @@ export class OutgoingWorker {
     const session = accounts.sessionOf(row.account);
     if (session === undefined) return "park";
     try {
-      const settlement = await this.#attempt(row, session);
+      const settlement = await this.#attempts.make(row, session);
       this.#o.faults.at("outgoing:sent");
       await this.#settle(settlement);
       return "next";
     } catch (error) {
       return this.#failed(row, error);
     }
-  }
-
-  /** One try. Throws what the bridge threw. */
-  async #attempt(row: OutgoingRow, session: LiveSession): Promise<Settlement> {
-    const done: Settlement = { id: row.id, state: "done" };
-    const peer = peerOfKey(row.peer);
-    if (peer === undefined) return { ...done, state: "failed", error: "no such peer" };
-    const step = fallback(row.body, session, await this.#target(row));
-    switch (step.do) {
-      case "nothing":
-        return done;
-      case "refuse":
-        throw new BridgeError("reject", step.text, { condition: "feature-not-implemented" });
-      case "markRead":
-        await this.#inTime(session.markRead?.(step.target, peer) ?? Promise.resolve());
-        return done;
-      case "retract":
-        await this.#inTime(session.retract?.(step.target, peer, row.key) ?? Promise.resolve());
-        return this.#reflected(done, row);
-      case "react":
-        await this.#react(row, session, step.target, step.emojis);
-        return this.#reflected(done, row);
-      case "edit":
-      case "send": {
-        const message = await this.#message(row, peer, step.text);
-        const edit = step.do === "edit" ? step.target : undefined;
-        const sent = await this.#send(row, session, message, edit);
-        const settled = {
-          ...done,
-          record: this.#record(row, sent),
-          notes: sent.accepted === false ? [] : this.#receipt(row),
-        };
-        return this.#reflected(settled, row, { message, as: sent });
-      }
-      default:
-        return step satisfies never;
-    }
-  }
-
-  /**
-   * XEP-0444 section 3.1: the user's client sends all of its reactions each time, networks take them one by one. Each is
-   * written down when it is done, so that a retry goes on where it was.
-   */
-  async #react(row: OutgoingRow, session: LiveSession, target: MessageRef, wanted: readonly string[]): Promise<void> {
-    const { reactions } = this.#o;
-    const peer = peerOfKey(row.peer);
-    if (!session.react || !session.unreact || peer === undefined || row.body.target === undefined) return;
-    const { account, key } = row;
-    const now = await reactions.of(account, row.peer, row.body.target, "self");
-    for (const { emoji, remoteId } of now) {
-      if (wanted.includes(emoji)) continue;
-      await this.#inTime(session.unreact(remoteId, peer, derivedKey(key, "remove", emoji)));
-      await reactions.remove(account, remoteId);
-    }
-    for (const emoji of wanted) {
-      if (now.some((one) => one.emoji === emoji)) continue;
-      const { id } = await this.#inTime(session.react(target, peer, emoji, derivedKey(key, "add", emoji)));
-      await reactions.add({ account, remoteId: id, peer: row.peer, target: row.body.target, from: "self", emoji });
-    }
-  }
-
-  async #send(
-    row: OutgoingRow,
-    session: LiveSession,
-    message: OutgoingMessage,
-    edit: MessageRef | undefined,
-  ): Promise<Sent> {
-    if (edit && session.edit) return this.#inTime(session.edit(edit, message));
-    if (session.prepare && (row.state === "queued" || row.prepared === undefined)) {
-      const prepared: Json = row.prepared ?? (await this.#inTime(session.prepare(message)));
-      await this.#o.store.begin(row.id, prepared);
-      row.prepared = prepared;
-      row.state = "sent";
-      this.#o.faults.at("outgoing:prepared");
-    }
-    return this.#inTime(session.send(message, row.prepared));
-  }
-
-  async #target(row: OutgoingRow): Promise<MessageRef | undefined> {
-    const { target } = row.body;
-    if (target === undefined) return undefined;
-    const { messages, rooms } = this.#o;
-    const find = (id: string) => messages.byXmppId(row.account, row.peer, id);
-    const peer = peerOfKey(row.peer);
-    const record = await find(target);
-    if (record || peer?.kind !== "room") return record && messageRef(record);
-    // Clients correct their own messages by the ids they gave them; a room knows them by its own (XEP-0359).
-    const stanzaId = await rooms.stanzaIdOf(row.account, peer.id, target);
-    const own = stanzaId === undefined ? undefined : await find(stanzaId);
-    return own && messageRef(own);
-  }
-
-  /** What a room took from the user is shown to all who are there, the sender included (XEP-0045 section 7.4). */
-  #reflected(
-    settlement: Settlement,
-    row: OutgoingRow,
-    sent?: { readonly message: OutgoingMessage; readonly as: Sent },
-  ): Settlement {
-    const rooms = this.#o.rooms.reflection(row, sent);
-    return rooms ? { ...settlement, rooms } : settlement;
-  }
-
-  async #message(row: OutgoingRow, peer: OutgoingMessage["peer"], text: string): Promise<OutgoingMessage> {
-    const { body, account } = row;
-    const { messages } = this.#o;
-    const threads = this.#o.accounts.wantsThreads(account) && row.prepared === undefined;
-    const replyTo = body.kind === "message" ? await this.#target(row) : undefined;
-    const threadLast = threads && body.thread ? await messages.lastOfThread(account, row.peer, body.thread) : undefined;
-    const previous = threads ? await messages.lastOf(account, row.peer) : undefined;
-    return {
-      key: row.key,
-      peer,
-      text,
-      sentAt: row.createdAt,
-      uncertain: row.state === "sent",
-      ...(body.subject === undefined ? {} : { subject: body.subject }),
-      ...(body.thread === undefined ? {} : { thread: body.thread }),
-      ...(body.senderName === undefined ? {} : { senderName: body.senderName }),
-      ...(body.file ? { file: body.file } : {}),
-      ...(replyTo ? { replyTo } : {}),
-      ...(threadLast ? { threadLast: messageRef(threadLast) } : {}),
-      ...(previous ? { previous: messageRef(previous) } : {}),
-    };
-  }
-
-  #record(row: OutgoingRow, sent: Sent): MessageRecord {
-    return {
-      account: row.account,
-      kind: "message",
-      remoteId: sent.id,
-      digest: "",
-      xmppId: peerOfKey(row.peer)?.kind === "room" ? row.key : (row.body.origin.id ?? row.key),
-      peer: row.peer,
-      fromSelf: true,
-      sentAt: row.createdAt,
-      thread: row.body.thread ?? sent.thread,
-      context: sent.context,
-      sender: row.body.origin.from,
-    };
-  }
-
-  /** XEP-0184: only now, when the network has the message, the sender's client may show it as received. */
-  #receipt(row: OutgoingRow): readonly NewRow[] {
-    const { origin, receipt } = row.body;
-    // In a room the reflection is the receipt.
-    if (!receipt || origin.id === undefined || peerOfKey(row.peer)?.kind === "room") return [];
-    return [
-      {
-        direction: "incoming",
-        account: row.account,
-        peer: row.peer,
-        key: newKey(this.#o.clock.now()),
-        body: { kind: "delivered", origin },
-      },
-    ];
   }
 
   async #failed(row: OutgoingRow, error: unknown): Promise<Verdict> {

@@ -18,7 +18,17 @@ import type { ToyOptions } from "./options.ts";
 const pageSize = 50;
 
 const roomVerbs = ["join", "leave", "changeRoom", "listRooms"] as const;
-export const toyVerbs = ["markRead", "edit", "retract", "react", "unreact", "setTyping", ...roomVerbs] as const;
+export const toyVerbs = [
+  "markRead",
+  "edit",
+  "retract",
+  "react",
+  "unreact",
+  "setTyping",
+  "listContacts",
+  "search",
+  ...roomVerbs,
+] as const;
 export type ToyVerb = (typeof toyVerbs)[number];
 
 /** One account's connection: reads its inbox from the cursor on, sends as its name. */
@@ -101,6 +111,19 @@ export class ToySession implements Session<ToyVerb> {
 
   async changeRoom(room: string, change: RoomChange): Promise<void> {
     this.#network.rooms.change(this.#self, room, change);
+  }
+
+  /** Those who wrote to this name or were written to. */
+  async listContacts(): Promise<readonly { readonly id: string }[]> {
+    const partners = this.#network.messages.flatMap(({ from, to }) =>
+      from === this.#self ? [to] : to === this.#self && from !== "" ? [from] : [],
+    );
+    return [...new Set(partners)].map((id) => ({ id }));
+  }
+
+  async search(text: string): Promise<readonly { readonly id: string }[]> {
+    const names = [...this.#network.passwords.keys()].filter((name) => name.includes(text.toLowerCase()));
+    return names.filter((name) => name !== this.#self).map((id) => ({ id }));
   }
 
   async listRooms(): Promise<readonly RoomSummary[]> {

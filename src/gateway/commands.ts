@@ -12,11 +12,12 @@ import { chooseAccount } from "./choose-account.ts";
 import type { Dialogue } from "./dialogs.ts";
 import { GatewayError } from "./errors.ts";
 import type { AccountRecord } from "./ports.ts";
+import { chats, find, type PeoplePowers } from "./people-commands.ts";
 import { leave, type RoomPowers, rooms } from "./room-commands.ts";
 import { commandsOfSessions } from "./session-commands.ts";
 
 /** What commands may do; the gateway implements it. */
-export interface CommandPowers extends RoomPowers {
+export interface CommandPowers extends RoomPowers, PeoplePowers {
   accounts(bridge: string, user: string): readonly AccountRecord[];
   pick(bridge: string, user: string, self: string | undefined): AccountRecord;
   stateOf(account: AccountRecord): string;
@@ -172,6 +173,22 @@ const table: readonly Command[] = [
   { word: "accounts", title: "Your accounts and their state", usage: "", needs: "nothing", run: accounts },
   { word: "add", title: "Add a contact", usage: "ADDRESS [NAME]", needs: "account", run: add },
   { word: "contacts", title: "Your contacts here", usage: "[ACCOUNT]", needs: "account", run: contacts },
+  {
+    word: "chats",
+    title: "People you have chats with on the network, to add one",
+    usage: "[NAME]",
+    needs: "account",
+    verb: "listContacts",
+    run: forAccount("Chats", chats),
+  },
+  {
+    word: "find",
+    title: "Find somebody on the network",
+    usage: "NAME",
+    needs: "account",
+    verb: "search",
+    run: forAccount("Find somebody", find),
+  },
   {
     word: "rooms",
     title: "Your rooms on the network, to join one",

@@ -1,5 +1,6 @@
 // What commands may do, done with the core.
-import type { Answers, GuardedFetch, Logger, Prompt } from "#bridge";
+import type { Answers, GuardedFetch, LiveSession, Logger, Prompt } from "#bridge";
+import { inTime } from "./ask.ts";
 import { type CommandPowers, signInWith } from "./commands.ts";
 import { GatewayError } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
@@ -44,6 +45,14 @@ export function createPowers(
     }
   }
 
+  const live = (account: AccountRecord): LiveSession => {
+    const session = gateway.sessions.sessionOf(account.id);
+    if (session) return session;
+    throw new GatewayError("remote-server-timeout", `${account.self} is not connected; try again later.`, {
+      wait: true,
+    });
+  };
+
   return {
     accounts: (bridge, user) => gateway.accounts.of(bridge, user),
     pick: (bridge, user, self) => gateway.accounts.pick(bridge, user, self),
@@ -68,6 +77,8 @@ export function createPowers(
       const { bridge: adapter, options } = gateway.bridges.get(bridge);
       return raw && (await adapter.fullText?.(raw, options));
     },
+    chats: (account) => inTime(live(account).listContacts?.() ?? Promise.resolve([]), clock),
+    search: (account, text) => inTime(live(account).search?.(text) ?? Promise.resolve([]), clock),
     rooms: (account) => gateway.rooms.choices(account),
     offerRoom: (account, room) => gateway.rooms.offer(account, room.id),
     leaveRoom: (account, room) => gateway.rooms.leave(account, room.id),

@@ -55,6 +55,8 @@ describe("commands", () => {
         "accounts - Your accounts and their state",
         "add ADDRESS [NAME] - Add a contact",
         "contacts [ACCOUNT] - Your contacts here",
+        "chats [NAME] - People you have chats with on the network, to add one",
+        "find NAME - Find somebody on the network",
         "rooms [NAME] - Your rooms on the network, to join one",
         "leave [NAME] - Leave a room on the network",
         "full ADDRESS - The whole of the last message of a contact",

@@ -34,6 +34,8 @@ describe("where everybody has an address", () => {
         "accounts - Your accounts and their state",
         "add ADDRESS [NAME] - Add a contact",
         "contacts [ACCOUNT] - Your contacts here",
+        "chats [NAME] - People you have chats with on the network, to add one",
+        "find NAME - Find somebody on the network",
         "rooms [NAME] - Your rooms on the network, to join one",
         "leave [NAME] - Leave a room on the network",
         "full ADDRESS - The whole of the last message of a contact",
@@ -55,6 +57,8 @@ describe("where everybody has an address", () => {
         <item jid="toy.localhost" node="viaduct/accounts" name="Your accounts and their state"/>
         <item jid="toy.localhost" node="viaduct/add" name="Add a contact"/>
         <item jid="toy.localhost" node="viaduct/contacts" name="Your contacts here"/>
+        <item jid="toy.localhost" node="viaduct/chats" name="People you have chats with on the network, to add one"/>
+        <item jid="toy.localhost" node="viaduct/find" name="Find somebody on the network"/>
         <item jid="toy.localhost" node="viaduct/rooms" name="Your rooms on the network, to join one"/>
         <item jid="toy.localhost" node="viaduct/leave" name="Leave a room on the network"/>
         <item jid="toy.localhost" node="viaduct/full" name="The whole of the last message of a contact"/>

@@ -29,5 +29,6 @@ it.each(ways)("$direction, $mode mode: loses and repeats nothing when killed at 
   const { deaths, verdict, missing } = await crashAtPoints(world, { ...way, without: ["intake:opened"] });
   expect(missing).toBe("");
   expect(report(verdict)).toBe("");
-  expect(verdict.summary.received).toBeGreaterThan(deaths);
+  // There was a load all the time; some deaths come before its next message.
+  expect(verdict.summary.received).toBeGreaterThan(deaths / 2);
 });

@@ -42,12 +42,27 @@ describe.each(["prosody", "ejabberd"] as const)("%s", (name) => {
     const upAfter = Date.now() - back;
     await sleep(1_500);
     await scenario.stopLoad();
-    expect(await scenario.drain()).toBe("");
+    expect(settled(await scenario.drain())).toBe("");
     console.log(`${name}: up ${upAfter} ms after the server, ${JSON.stringify(scenario.counts())}`);
     expect(upAfter).toBeLessThan(30_000);
   };
+  /**
+   * ejabberd drops what is on its way to a client while it stops, also what it confirmed (docs/operator-guide.md): at most one
+   * message of each lane. That rows are left in the gateway is never forgiven.
+   */
+  const settled = (left: string): string => {
+    const lines = left.split("\n").filter(Boolean);
+    const theirs = lines.filter(
+      (line) => name === "ejabberd" && / is (?:confirmed and not there|unanswered)$/.test(line),
+    );
+    return theirs.length === lines.length && lines.length <= 2 * lanes ? "" : left;
+  };
   /** What the users wrote may be in the server, or in our socket, when it dies: each lane has one such message. */
-  const tolerance = { repeats: window, unanswered: 2 * lanes };
+  const tolerance = {
+    repeats: window,
+    unanswered: 2 * lanes,
+    ...(name === "ejabberd" ? { lostByServer: lanes } : {}),
+  };
 
   it("restarted in order: every message arrives once, or its sender is told", async () => {
     await underLoad(async (xmpp) => {

@@ -65,6 +65,8 @@ class Daemon implements Lifecycle {
   readonly dir: string;
   readonly #options: DaemonOptions;
   #child: ChildProcess | undefined;
+  /** The process group: children may outlive the one that leads it, and hold its ports. */
+  #group: number | undefined;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(options: DaemonOptions) {
@@ -90,6 +92,7 @@ class Daemon implements Lifecycle {
     });
     closeSync(output);
     this.#child = child;
+    this.#group = child.pid;
     const watchdog = child.pid === undefined ? undefined : this.#watch(child.pid);
     this.#ended = new Promise<void>((resolve) => {
       child.once("exit", () => resolve());
@@ -121,6 +124,7 @@ class Daemon implements Lifecycle {
     this.#signal("SIGKILL");
     await this.#ended;
     await waitUntilFree(this.#options.ports); // children hold the listening sockets too
+    this.#group = undefined;
   }
 
   pause(): void {
@@ -133,10 +137,9 @@ class Daemon implements Lifecycle {
 
   /** To the whole process group. */
   #signal(signal: NodeJS.Signals): void {
-    const pid = this.#child?.pid;
-    if (pid === undefined) return;
+    if (this.#group === undefined) return;
     try {
-      process.kill(-pid, signal);
+      process.kill(-this.#group, signal);
     } catch (error) {
       // ESRCH: it ended by itself a moment ago.
       if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;

@@ -2,7 +2,7 @@ import type { Logger } from "#bridge";
 import type { Clock, Store, TimerHandle } from "./ports.ts";
 
 const day = 86_400_000;
-/** Final rows, raw mail and replay marks are kept this long. */
+/** Final rows and raw mail are kept this long. */
 const rowsKept = 7 * day;
 /**
  * Records of messages are kept this long. Who answers the season's greetings of last year, or corrects or marks a message

@@ -52,7 +52,7 @@ export class GroupCommit {
       this.#pending.push({ run: write, resolve, reject, listen });
       if (this.#scheduled) return;
       // While the disk is busy the next commit gathers: it could not be on disk any earlier.
-      if (this.#syncing === undefined) this.#schedule();
+      if (this.#syncing === undefined || this.#unsynced.length === 0) this.#schedule();
     });
   }
 
@@ -120,7 +120,7 @@ export class GroupCommit {
     for (const one of group) one.listen?.(one.result as never, "synced");
     if (this.#unsynced.length > 0) this.#sync();
     // In the next turn: those who waited go on before, and what they write joins.
-    else if (this.#pending.length > 0) this.#schedule();
+    if (this.#pending.length > 0) this.#schedule();
   }
 
   #onLost(group: readonly Pending[], cause: unknown): void {

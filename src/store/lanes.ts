@@ -9,7 +9,6 @@ import type {
   MessageRecord,
   NewRow,
   OutgoingRow,
-  RowState,
   Settlement,
 } from "../gateway/ports.ts";
 import { reactionWrites } from "./reactions.ts";
@@ -19,12 +18,11 @@ import type { RoomStore, RoomWork } from "../gateway/room-ports.ts";
 import { type BareRoomTables, runRoomWork } from "./rooms.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { type Args, param, statement } from "./statement.ts";
-import { directions, states, type Tables } from "./tables.ts";
+import { directions, isFinal, states, type Tables } from "./tables.ts";
+import { byXmppId, sliceCounter } from "./xmpp-ids.ts";
 
 /** The rowid of the row that this connection inserted last. */
 const lastInsert = sql<number>`last_insert_rowid()`;
-
-const isFinal = (state: RowState) => state === "done" || state === "failed";
 
 /**
  * When a row is shown to the lanes. What is acted on outside must be on disk first. Towards XMPP there is nothing to wait
@@ -40,6 +38,7 @@ export function laneStore(
 ): LaneStore & { readonly changeRooms: RoomStore["change"] } {
   const { commits, clock, admit } = context;
   const q = queries(context);
+  const sliceOf = sliceCounter(context);
   const reactions = reactionWrites(context);
   const writeRecords = recordWrites(context);
   const files = fileWrites(context);
@@ -83,7 +82,8 @@ export function laneStore(
 
   /** A message already remembered under this id keeps its first record; returns whether this one is the first. */
   const write = (record: MessageRecord, original: number | null): boolean => {
-    if (q.remember.run(recordArgs(record, original, clock.now())) === 0) return false;
+    const slice = sliceOf(record.account);
+    if (q.remember.run({ ...recordArgs(record, original, clock.now()), slice }) === 0) return false;
     if (record.kind === "message") {
       const isOriginal = original === null ? 0 : 1;
       q.advance.run({ account: record.account, peer: record.peer, isOriginal });
@@ -196,7 +196,10 @@ export function laneStore(
     },
     expired: async (before, limit) => q.expired.all({ before, limit }).map(toRow) as OutgoingRow[],
     raw: async (row) => q.raw.get({ id: row })?.raw,
-    rawOf: async (account, peer, xmppId) => q.rawOf.get({ account, peer, xmppId })?.raw,
+    async rawOf(account, peer, xmppId) {
+      const message = q.byXmppId.get({ account, peer, xmppId });
+      return message && q.rawOf.get(message)?.raw;
+    },
   };
 }
 
@@ -266,6 +269,7 @@ function queries({ db, build }: StoreContext) {
           sender: param<string | null>("sender"),
           original: param<number | null>("original"),
           seen_at: param<number>("now"),
+          slice: param<number>("slice"),
         })
         .onConflict((conflict) => conflict.doNothing()),
     ),
@@ -357,16 +361,14 @@ function queries({ db, build }: StoreContext) {
         .limit(param<number>("limit")),
     ),
     raw: statement(db, build.selectFrom("originals").select("raw").where("row_id", "=", id)),
+    byXmppId: byXmppId({ db, build }),
     rawOf: statement(
       db,
       build
         .selectFrom("originals")
         .innerJoin("message_ids", "message_ids.original", "originals.row_id")
         .select("raw")
-        .where("message_ids.account", "=", account)
-        .where("message_ids.peer", "=", param<string>("peer"))
-        .where("xmpp_id", "=", param<string>("xmppId"))
-        .limit(1),
+        .where("message_ids.id", "=", id),
     ),
   };
 }

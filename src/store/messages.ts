@@ -4,6 +4,7 @@ import type { MessageRecord, MessageStore } from "../gateway/ports.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 import type { Tables } from "./tables.ts";
+import { byXmppId } from "./xmpp-ids.ts";
 
 export function messageStore({ db, build }: StoreContext): MessageStore {
   const messages = build
@@ -12,15 +13,8 @@ export function messageStore({ db, build }: StoreContext): MessageStore {
     .where("account", "=", param<number>("account"))
     .where("kind", "=", "message");
   const inConversation = messages.where("peer", "=", param<string>("peer"));
-  // The newest wins: clients may use an id again.
-  const byXmppId = statement(
-    db,
-    messages
-      .where("xmpp_id", "=", param<string>("xmppId"))
-      .where("peer", "=", param<string>("peer"))
-      .orderBy("id", "desc")
-      .limit(1),
-  );
+  const xmppIds = byXmppId({ db, build });
+  const byId = statement(db, build.selectFrom("message_ids").selectAll().where("id", "=", param<number>("id")));
   const byRemoteId = statement(
     db,
     messages.where("remote_id", "=", param<string>("id")).orderBy("id", "desc").limit(1),
@@ -43,7 +37,10 @@ export function messageStore({ db, build }: StoreContext): MessageStore {
   );
   const record = (row: Selectable<Tables["message_ids"]> | undefined) => row && toRecord(row);
   return {
-    byXmppId: async (account, peer, xmppId) => record(byXmppId.get({ account, peer, xmppId })),
+    async byXmppId(account, peer, xmppId) {
+      const found = xmppIds.get({ account, peer, xmppId });
+      return found && record(byId.get(found));
+    },
     async byRemoteId(account, ids) {
       for (const id of ids) {
         const found = byRemoteId.get({ account, id });

@@ -1,33 +1,23 @@
-// What is old is forgotten, a little at a time: every query here reads by an index, and no more rows than it is told to.
+// What is old is forgotten, a little at a time: every query here reads in the order of a key, and no more rows than it is told to.
 import type { Store } from "../gateway/ports.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
-import { directions } from "./tables.ts";
+import { directions, isFinal, states } from "./tables.ts";
 
 export function pruner({ db, build, commits, clock }: StoreContext): Store["prune"] {
   const id = param<number>("id");
-  const finalRows = statement(
+  // Rows and records are numbered in the order in which they came, so the oldest are found without an index on their age.
+  const rowsAfter = statement(
     db,
     build
       .selectFrom("lane_rows")
-      .select(["id", "account", "direction", "peer", "key"])
-      .where("state", ">=", 2)
-      .where("created_at", "<", param<number>("before"))
-      .orderBy("created_at")
+      .select(["id", "direction", "state", "created_at as createdAt"])
+      .where("id", ">", param<number>("after"))
+      .orderBy("id")
       .limit(param<number>("limit")),
   );
   const row = statement(db, build.deleteFrom("lane_rows").where("id", "=", id));
   const raw = statement(db, build.deleteFrom("originals").where("row_id", "=", id));
-  const mark = statement(
-    db,
-    build
-      .deleteFrom("message_ids")
-      .where("account", "=", param<number>("account"))
-      .where("peer", "=", param<string>("peer"))
-      .where("xmpp_id", "=", param<string>("key"))
-      .where("kind", "=", "original"),
-  );
-  // Records are numbered in the order in which they came, so the oldest are found without an index on their age.
   const records = statement(
     db,
     build
@@ -56,21 +46,30 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
       .where("kept_at", "<", param<number>("before")),
   );
 
+  /** Rows up to here were looked at in this round. */
+  let seen = 0;
+  const pruneRows = (before: number, limit: number): boolean => {
+    const rows = rowsAfter.all({ after: seen, limit });
+    const old = rows.filter((one) => one.createdAt < before);
+    for (const one of old) {
+      // What waits stays, however old, and its bytes with it.
+      const state = states[one.state];
+      if (state === undefined || !isFinal(state)) continue;
+      if (directions[one.direction] === "intake") raw.run({ id: one.id });
+      row.run({ id: one.id });
+    }
+    const more = old.length === limit;
+    seen = more ? (old.at(-1)?.id ?? 0) : 0;
+    return more;
+  };
+
   return (before, limit) =>
     commits.run(() => {
-      const old = finalRows.all({ before: before.rows, limit });
-      for (const { id, account, direction, peer, key } of old) {
-        // Bytes and mark go with their row: while they are not parsed they stay, however old.
-        if (directions[direction] === "intake") {
-          raw.run({ id });
-          mark.run({ account, peer, key });
-        }
-        row.run({ id });
-      }
+      const more = pruneRows(before.rows, limit);
       const forgotten = records.run({ before: before.records, limit });
       const silenced = archived.run({ before: before.records, limit });
       const files = expiredFiles.all({ now: clock.now(), limit });
       for (const one of files) file.run(one);
-      return [old.length, forgotten, silenced, files.length].includes(limit);
+      return more || [forgotten, silenced, files.length].includes(limit);
     });
 }

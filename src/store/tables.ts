@@ -56,6 +56,8 @@ export interface Tables {
     /** The intake row whose bytes this message was made of. */
     original: number | null;
     seen_at: number;
+    /** See xmpp-ids.ts. */
+    slice: number;
   };
   /** The newest of `message_ids` in each conversation. */
   conversations: {
@@ -155,3 +157,6 @@ export interface Tables {
 /** Stored as small integers; the order is part of the file format. */
 export const directions = ["outgoing", "incoming", "intake"] as const;
 export const states = ["queued", "sent", "done", "failed"] as const;
+
+/** Nothing more happens to such a row. */
+export const isFinal = (state: (typeof states)[number]): boolean => state === "done" || state === "failed";

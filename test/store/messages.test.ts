@@ -36,6 +36,18 @@ describe("what the gateway remembers of messages", () => {
     expect((await messages.byXmppId(1, "contact/bob", "same"))?.remoteId).toBe("r2");
   });
 
+  test("a message is found however many came after it", async () => {
+    const later = Array.from({ length: 600 }, (_, n) => recordOf(`later-${n}`));
+    const { messages } = await withRecords(recordOf("r1", { xmppId: "same" }), ...later.slice(0, 300));
+    expect((await messages.byXmppId(1, "contact/bob", "same"))?.remoteId).toBe("r1");
+    const again = recordOf("r2", { xmppId: "same" });
+    const elsewhere = recordOf("r3", { xmppId: "same", peer: "contact/carol" });
+    const all = await withRecords(recordOf("r1", { xmppId: "same" }), ...later, again, elsewhere);
+    expect((await all.messages.byXmppId(1, "contact/bob", "same"))?.remoteId).toBe("r2");
+    expect((await all.messages.byXmppId(1, "contact/bob", "x-later-0"))?.remoteId).toBe("later-0");
+    expect(await all.messages.byXmppId(1, "contact/bob", "unknown")).toBeUndefined();
+  });
+
   test("the first known id of a list of ancestors is found", async () => {
     const { messages } = await withRecords(recordOf("grandparent"), recordOf("parent"));
     expect((await messages.byRemoteId(1, ["unknown", "parent", "grandparent"]))?.remoteId).toBe("parent");

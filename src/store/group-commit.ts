@@ -52,7 +52,7 @@ export class GroupCommit {
       this.#pending.push({ run: write, resolve, reject, listen });
       if (this.#scheduled) return;
       // While the disk is busy the next commit gathers: it could not be on disk any earlier.
-      if (this.#syncing === undefined || this.#unsynced.length === 0) this.#schedule();
+      if (this.#syncing === undefined) this.#schedule();
     });
   }
 
@@ -116,11 +116,11 @@ export class GroupCommit {
   #onSynced(group: readonly Pending[]): void {
     this.#syncing = undefined;
     this.#o.onPoint("synced");
+    // What gathered meanwhile first: the disk works on it while those who waited go on.
+    this.#flush();
+    if (this.#syncing === undefined && this.#unsynced.length > 0) this.#sync();
     for (const one of group) one.resolve(one.result as never);
     for (const one of group) one.listen?.(one.result as never, "synced");
-    if (this.#unsynced.length > 0) this.#sync();
-    // In the next turn: those who waited go on before, and what they write joins.
-    if (this.#pending.length > 0) this.#schedule();
   }
 
   #onLost(group: readonly Pending[], cause: unknown): void {

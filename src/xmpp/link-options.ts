@@ -24,8 +24,10 @@ export interface LinkLimits {
   readonly stepTimeoutMs: number;
   /** Silence before a ping. */
   readonly idleMs: number;
-  /** Silence after the ping before the stream is given up. */
+  /** Silence while an answer is owed before the stream is given up. */
   readonly deadMs: number;
+  /** For the answer to a ping while other things come. */
+  readonly answerMs: number;
   /** Messages to ourselves that must all return. With two streams on one component one of 2^8 proofs is wrong. 0: off. */
   readonly probeCount: number;
   readonly probeTimeoutMs: number;
@@ -44,6 +46,7 @@ export const defaultLinkLimits: LinkLimits = {
   stepTimeoutMs: 10_000,
   idleMs: 30_000,
   deadMs: 15_000,
+  answerMs: 120_000,
   probeCount: 8,
   probeTimeoutMs: 5000,
   probeEveryMs: 300_000,

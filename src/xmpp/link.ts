@@ -15,6 +15,7 @@ import {
 } from "./link-options.ts";
 import { NS } from "./ns.ts";
 import { SelfProbe } from "./self-probe.ts";
+import { Silence } from "./silence.ts";
 import { attr, type Element, el, serialize } from "./stanza.ts";
 import { stanzaError } from "./stanza-error.ts";
 import { ComponentStream, type StreamEnd } from "./stream.ts";
@@ -40,6 +41,7 @@ export class Link {
   readonly #serverDomain: string;
   readonly #probe: SelfProbe;
   readonly #backoff: Backoff;
+  readonly #silence: Silence;
   readonly #log: { readonly component: string };
   #state: LinkState = "down";
   #stream: ComponentStream | undefined;
@@ -51,7 +53,6 @@ export class Link {
   /** Came while the stream was being proved: nothing could be answered yet. */
   #held: Element[] = [];
   #waiters: Waiter[] = [];
-  #silence: TimerHandle | undefined;
   #stable: TimerHandle | undefined;
   #nextProbe: TimerHandle | undefined;
 
@@ -66,6 +67,14 @@ export class Link {
     this.#backoff = createBackoff(random ? { random } : {});
     this.#probe = new SelfProbe({ jid, send, clock });
     this.iq = new IqTracker({ jid, send, clock });
+    this.#silence = new Silence({
+      clock,
+      idleMs: this.#limits.idleMs,
+      deadMs: this.#limits.deadMs,
+      paused: () => this.#stream?.paused ?? false,
+      ping: () => void this.ping().catch(() => undefined), // what comes of it shows in the silence
+      onDead: (ms) => this.#stream?.destroy({ reason: "timeout", detail: `the server was silent for ${ms} ms` }),
+    });
   }
 
   get state(): LinkState {
@@ -117,14 +126,28 @@ export class Link {
 
   /**
    * Resolves when the server has handled everything written before: its answer to an XEP-0199 ping on the same stream,
-   * or, where the server does not answer a component's pings, our own message come back. Rejects when it does not.
+   * or, where the server does not answer a component's pings, our own message come back. Rejects when the stream ends
+   * without. A server that is only slow, or has much to say first, takes the time it needs.
    */
   async ping(): Promise<void> {
-    const { deadMs } = this.#limits;
-    if (this.#state !== "up") throw new LinkDownError("the component stream is down");
+    const stream = this.#stream;
+    if (this.#state !== "up" || stream === undefined) throw new LinkDownError("the component stream is down");
+    try {
+      await this.#silence.owes(this.#answered(this.#limits.answerMs));
+    } catch (error) {
+      // What was written may still be taken: nothing of it may be written again on this stream.
+      if (this.#stream === stream && stream.open) {
+        const detail = `the server did not answer a ping within ${this.#limits.answerMs} ms`;
+        stream.destroy({ reason: "timeout", detail });
+      }
+      throw error;
+    }
+  }
+
+  async #answered(timeoutMs: number): Promise<void> {
     if (this.#pingMethod === "iq") {
-      await this.iq.request(this.#serverDomain, el("ping", { xmlns: NS.ping }), { timeoutMs: deadMs, anyAnswer: true });
-    } else if ((await this.#probe.run(1, deadMs)) < 1) {
+      await this.iq.request(this.#serverDomain, el("ping", { xmlns: NS.ping }), { timeoutMs, anyAnswer: true });
+    } else if ((await this.#probe.run(1, timeoutMs)) < 1) {
       throw new LinkDownError("the server did not return our message");
     }
   }
@@ -155,7 +178,7 @@ export class Link {
         },
         onStanza: (stanza) => this.#onStanza(stanza),
         onTooDeep: (start) => this.#onTooDeep(start),
-        onInput: () => this.#watch(),
+        onInput: () => this.#silence.heard(),
         onDrain: () => this.#onDrain(),
         onEnd: resolve,
       });
@@ -187,7 +210,8 @@ export class Link {
     this.#pingMethod = answered || probeCount === 0 ? "iq" : "loopback";
     if (!answered) this.#options.log.warn(this.#log, "the XMPP server does not answer pings of the component");
     this.#setState("up");
-    this.#watch();
+    // The steps before "up" have deadlines of their own.
+    this.#silence.start();
     this.#stable = this.#options.clock.setTimeout(() => this.#backoff.reset(), this.#limits.stableMs);
     this.#scheduleProbe(stream);
     this.#releaseHeld();
@@ -208,25 +232,6 @@ export class Link {
         })
         .catch(() => undefined); // the stream is just ending: the next one proves itself
     }, probeEveryMs);
-  }
-
-  /** Restarts the watch for a peer that has died in silence (half-open TCP). */
-  #watch(): void {
-    const { clock } = this.#options;
-    const { idleMs, deadMs } = this.#limits;
-    clock.clearTimeout(this.#silence);
-    // The steps before "up" have deadlines of their own.
-    if (this.#state !== "up") return;
-    const stream = this.#stream;
-    this.#silence = clock.setTimeout(() => {
-      // While reading is stopped the silence is ours.
-      if (stream?.paused) return this.#watch();
-      this.ping().catch(() => undefined); // what comes of it shows in the next timer: any input ends the watch
-      this.#silence = clock.setTimeout(() => {
-        if (stream?.paused) return this.#watch();
-        stream?.destroy({ reason: "timeout", detail: `the server was silent for ${idleMs + deadMs} ms` });
-      }, deadMs);
-    }, idleMs);
   }
 
   #onStanza(stanza: Element): void {
@@ -292,7 +297,8 @@ export class Link {
 
   #onEnd(end: StreamEnd): void {
     const { clock, log } = this.#options;
-    for (const timer of [this.#silence, this.#stable, this.#nextProbe]) clock.clearTimeout(timer);
+    this.#silence.stop();
+    for (const timer of [this.#stable, this.#nextProbe]) clock.clearTimeout(timer);
     const fields = { ...this.#log, reason: end.reason, condition: end.condition };
     if (end.reason !== "stopped")
       log[end.condition === "not-authorized" ? "error" : "warn"](fields, explain(end, this.#options.jid));

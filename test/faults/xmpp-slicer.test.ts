@@ -11,8 +11,6 @@ describe.each(["prosody", "ejabberd"] as const)("%s", (xmpp) => {
   beforeAll(async () => {
     world = await startWorld({
       xmpp,
-      // Tens of thousands of segments take their time on a busy machine: that is slow, not dead.
-      link: { deadMs: 120_000 },
       reroute: async ({ component }) => {
         proxy = await startProxy({ target: component });
         return { component: proxy.port };

@@ -92,7 +92,7 @@ describe.each(cases)("$name, privilege $privilege", ({ name, privilege }) => {
     await until("up");
     server.pause();
     await until("down");
-    expect(details[0]).toBe("the server was silent for 600 ms");
+    expect(details[0]).toMatch(/^the server was silent for \d+ ms$/);
     server.resume();
     await until("up", 30_000);
     await link.ping();

@@ -319,6 +319,37 @@ it("pings after 30 s of silence and gives the stream up 15 s later: half-open TC
   await until("up");
 });
 
+it("gives the stream up after 15 s of silence while a ping is not answered", async () => {
+  const { server, clock, until, details, link } = await setUp();
+  await clock.advance(10_000);
+  server.behave({ answerPings: false });
+  const lost = expect(link.ping()).rejects.toThrow(LinkDownError);
+  await clock.advance(14_999);
+  expect(link.state).toBe("up");
+  await clock.advance(1);
+  await until("down");
+  expect(details.at(-1)).toBe("the server was silent for 25000 ms");
+  await lost;
+});
+
+it("a barrier waits for a server that has other things to say first", async () => {
+  const { server, clock, until, details, link } = await setUp();
+  server.behave({ answerPings: false });
+  let answered = false;
+  const barrier = link.ping().finally(() => (answered = true));
+  const failed = expect(barrier).rejects.toThrow();
+  for (let i = 0; i < 11; i++) {
+    await clock.advance(10_000);
+    await server.inject("<presence from='alice@localhost/desk' to='email.localhost'/>");
+    await settle(20);
+  }
+  expect([link.state, answered]).toEqual(["up", false]);
+  await clock.advance(10_000);
+  await until("down");
+  expect(details.at(-1)).toBe("the server did not answer a ping within 120000 ms");
+  await failed;
+});
+
 it("anything that comes proves the peer alive: no ping while stanzas arrive", async () => {
   const { server, clock } = await setUp();
   const before = server.everything.length;

@@ -56,7 +56,10 @@ export function byXmppId({ db, build }: Pick<StoreContext, "db" | "build">): Sta
       ) FROM slices
     )
     SELECT id FROM found WHERE id IS NOT NULL LIMIT 1`;
-  return statement(db, compilable(() => query.compile(build)));
+  return statement(
+    db,
+    compilable(() => query.compile(build)),
+  );
 }
 
 const compilable = <Row>(compile: () => CompiledQuery<Row>): Compilable<Row> => ({ compile });

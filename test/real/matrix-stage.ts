@@ -19,6 +19,10 @@ export interface MatrixStageOptions {
   /** Users of the homeserver, all with the password "secret". */
   readonly people: readonly string[];
   readonly log?: GatewayLogger;
+  /** More of the homeserver's configuration. */
+  readonly homeserver?: Readonly<Record<string, unknown>>;
+  /** Whether the gateway has a web server. Default true. */
+  readonly web?: boolean;
 }
 
 export interface MatrixStage {
@@ -43,7 +47,10 @@ export async function setMatrixStage(options: MatrixStageOptions): Promise<Matri
       users: Object.fromEntries(options.users.map((user) => [user, "pw"])),
       components: [{ jid: matrixNetwork.gateway, secret: "secret" }],
     }),
-    startSynapse({ users: Object.fromEntries(options.people.map((user) => [user, "secret"])) }),
+    startSynapse({
+      users: Object.fromEntries(options.people.map((user) => [user, "secret"])),
+      ...(options.homeserver ? { settings: options.homeserver } : {}),
+    }),
   ]);
   const dir = mkdtempSync(join(tmpdir(), "viaduct-matrix-"));
   const start = async (): Promise<Viaduct> => {
@@ -52,7 +59,9 @@ export async function setMatrixStage(options: MatrixStageOptions): Promise<Matri
       bridges: { matrix: createMatrixBridge({ times: { first: 50, most: 500 } }) },
       settings: { matrix: { accounts: { homeserver: synapse.baseUrl } } },
       net: { allowPrivateHosts: ["127.0.0.1", "localhost", "upload.localhost"] },
-      web: { listen: `127.0.0.1:${webPort}`, publicUrl: `http://127.0.0.1:${webPort}/` },
+      ...(options.web === false
+        ? {}
+        : { web: { listen: `127.0.0.1:${webPort}`, publicUrl: `http://127.0.0.1:${webPort}/` } }),
       limits: { minFreeDisk: "1 MiB" },
       dir,
       ...(options.log === undefined ? {} : { log: options.log }),

@@ -21,6 +21,8 @@ export interface MatrixStageOptions {
   readonly log?: GatewayLogger;
   /** More of the homeserver's configuration. */
   readonly homeserver?: Readonly<Record<string, unknown>>;
+  /** What the gateway takes for the homeserver, when something stands before it. */
+  readonly front?: (synapse: Synapse) => Promise<string>;
   /** Whether the gateway has a web server. Default true. */
   readonly web?: boolean;
 }
@@ -52,12 +54,13 @@ export async function setMatrixStage(options: MatrixStageOptions): Promise<Matri
       ...(options.homeserver ? { settings: options.homeserver } : {}),
     }),
   ]);
+  const homeserver = (await options.front?.(synapse)) ?? synapse.baseUrl;
   const dir = mkdtempSync(join(tmpdir(), "viaduct-matrix-"));
   const start = async (): Promise<Viaduct> => {
     const running = await startViaduct({
       componentPort: xmpp.componentPort,
       bridges: { matrix: createMatrixBridge({ times: { first: 50, most: 500 } }) },
-      settings: { matrix: { accounts: { homeserver: synapse.baseUrl } } },
+      settings: { matrix: { accounts: { homeserver } } },
       net: { allowPrivateHosts: ["127.0.0.1", "localhost", "upload.localhost"] },
       ...(options.web === false
         ? {}

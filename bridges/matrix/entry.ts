@@ -70,6 +70,8 @@ function whatIsWrong(userId: string | undefined, wanted: Wanted): string | undef
     return "The homeserver did not say whose account this is.";
   if (wanted.userId !== undefined && wanted.userId.toLowerCase() !== userId.toLowerCase())
     return `That belongs to ${userId}, not to ${wanted.userId}.`;
+  if (wanted.localpart !== undefined && !userId.toLowerCase().startsWith(`@${wanted.localpart.toLowerCase()}:`))
+    return `That belongs to ${userId}, not to ${wanted.localpart}.`;
   return undefined;
 }
 

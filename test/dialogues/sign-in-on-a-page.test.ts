@@ -117,6 +117,41 @@ describe("signing in on a page", () => {
   });
 });
 
+describe("by a page of the network's own", () => {
+  test("the browser goes there from the page and comes back to it", async () => {
+    const story = await start();
+    story.network.portal = new URL("https://portal.example/enter");
+    story.network.tickets.set("T1", "al");
+    await writes(story, "login");
+    const { link = "" } =
+      await story.expect(`<message type="chat" from="toy.localhost" to="alice@localhost"><body>Sign in to the toy network: Open {link} in a browser to sign in at portal.example. Or enter your toy name and password.
+Name? (send "-" to leave it out)
+("cancel" leaves this.)</body></message>`);
+    const browser = await agree(link);
+    const there = new URL(browser.link("https://portal.example/enter?"));
+    const back = new URL(there.searchParams.get("back") ?? "");
+    expect(back.pathname).toBe("/sign-in/return");
+    back.searchParams.set("state", there.searchParams.get("state") ?? "");
+    back.searchParams.set("ticket", "wrong");
+    expect((await browser.open(back)).html).toContain("This ticket is not good.");
+    const again = new URL(browser.link("https://portal.example/enter?"));
+    back.searchParams.set("ticket", "T1");
+    expect((await browser.open(back)).status).toBe(404);
+    back.searchParams.set("state", again.searchParams.get("state") ?? "");
+    expect((await browser.open(back)).html).toContain("Signed in as al.");
+    await told(story);
+  });
+
+  test("is not offered where there is no web server", async () => {
+    const story = await startStory();
+    story.network.portal = new URL("https://portal.example/enter");
+    await writes(story, "login");
+    await story.expect(`<message type="chat" from="toy.localhost" to="alice@localhost"><body>Sign in to the toy network: Enter your toy name and password.
+Name?
+("cancel" leaves this.)</body></message>`);
+  });
+});
+
 describe("where it was begun", () => {
   test("a command window learns of the end when the user goes on there", async () => {
     const story = await start();

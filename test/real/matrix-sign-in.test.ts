@@ -88,12 +88,12 @@ describe("by single sign-on", () => {
 
   it("takes the account that was named, and gives another one's login back", async () => {
     await bob.ask("login");
-    offer = await bob.ask("@bo:matrix.test");
+    offer = await bob.ask("bo");
     cas.user = "ann";
     const browser = await agree(pageIn(offer));
     await browser.follow(sso());
     const refused = await browser.follow(wayBack());
-    expect(refused.html).toContain("That belongs to @ann:matrix.test, not to @bo:matrix.test.");
+    expect(refused.html).toContain("That belongs to @ann:matrix.test, not to bo.");
     expect(await devicesOf(stage, "ann")).toBe(0);
     cas.user = "bo";
     await browser.follow(sso());
@@ -105,6 +105,53 @@ describe("by single sign-on", () => {
     await bob.ask("logout");
     expect(await bob.ask("yes")).toBe("Signed out of @bo:matrix.test.");
     expect(await devicesOf(stage, "bo")).toBe(0);
+  });
+});
+
+describe("by single sign-on, from a registration form", () => {
+  let stage: MatrixStage;
+  let cas: CasServer;
+  beforeAll(async () => {
+    cas = await startCasServer("al");
+    // No password either, as where the single sign-on is all there is.
+    const homeserver = {
+      cas_config: { enabled: true, server_url: cas.baseUrl },
+      password_config: { enabled: false },
+    };
+    stage = await setMatrixStage({ xmpp: "prosody", users: ["alice", "bob"], people: ["al", "bo"], homeserver });
+  }, 120_000);
+  afterAll(async () => {
+    await stage?.stop();
+    await cas?.stop();
+  });
+  const sso = () => `${stage.synapse.baseUrl}/_matrix/client/v3/login/sso/redirect?`;
+
+  it("the link of the form leads to all of it", async () => {
+    const alice = await stage.enter("alice");
+    const form = await alice.request("<iq type='get' to='matrix.localhost'><query xmlns='jabber:iq:register'/></iq>");
+    const link = form.getChild("query")?.getChild("x", "jabber:x:oob")?.getChildText("url") ?? "";
+    const browser = await agree(link);
+    const offer = await browser.submit({ address: "al" });
+    expect(offer.html).not.toContain("your password");
+    await browser.follow(sso());
+    expect((await browser.follow(`${new URL(link).origin}/sign-in/return?`)).html).toContain("Signed in as @al:");
+    expect(await alice.notice()).toContain("Signed in as @al:matrix.test.");
+    await stage.online("alice");
+  });
+
+  it("a form that was sent goes on under the link in the answer", async () => {
+    const bob = await stage.enter("bob");
+    cas.user = "bo";
+    bob.send(
+      `<iq type='set' id='r1' to='matrix.localhost'><query xmlns='jabber:iq:register'><username>bo</username></query></iq>`,
+    );
+    const { text } = await bob.errorOn("r1");
+    const browser = await agree(pageIn(text));
+    await browser.follow(sso());
+    expect((await browser.follow(`${new URL(pageIn(text)).origin}/sign-in/return?`)).html).toContain(
+      "Signed in as @bo:",
+    );
+    await stage.online("bob");
   });
 });
 

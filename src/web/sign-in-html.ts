@@ -43,7 +43,7 @@ ${parts}
 export const consentPage = (title: string, user: string): Promise<string> =>
   document(
     title,
-    html`<p>Who is signed in here can be read and written as by <strong>${user}</strong> on XMPP.</p>
+    html`<p>The account that is signed in here will belong to <strong>${user}</strong> on XMPP, who can then read its messages and write in its name.</p>
 <p>Go on only if that is your own XMPP address and you have just asked the gateway to sign you in. If somebody sent you this link, close this page.</p>
 <form method="post"><button>I am ${user}: go on</button></form>`,
   );
@@ -55,12 +55,18 @@ export const promptPage = (prompt: Prompt, user: string, action: string): Promis
     html`<p>For <strong>${user}</strong> on XMPP.</p>`,
     prompt.error === undefined ? "" : html`<p class="error">${prompt.error}</p>`,
     prompt.visit === undefined ? "" : visitLink(prompt.visit.url),
-    prompt.instructions === "" ? "" : html`<p>${prompt.instructions}</p>`,
+    prompt.instructions === "" ? "" : html`<p>${withLinks(prompt.instructions)}</p>`,
     html`<form method="post" action="${action}">${prompt.fields.map(field)}<button>Go on</button></form>`,
   );
 
 /** The end, whichever it is. */
 export const lastPage = (title: string, text: string): Promise<string> => document(title, html`<p>${text}</p>`);
+
+/** A device grant (RFC 8628) names a page to open. */
+const withLinks = (text: string): Part[] =>
+  text
+    .split(/(https:\/\/[^\s<>"]*[^\s<>".,;:!?)])/)
+    .map((part, index) => (index % 2 === 0 ? part : html`<a href="${part}" rel="noreferrer">${part}</a>`));
 
 function visitLink(url: URL): Part {
   // Some of these addresses are a stranger's: nothing but web pages is linked to.

@@ -155,6 +155,16 @@ describe("texts of a stranger's server", () => {
     expect(page).toContain('value="&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;"');
   });
 
+  test("are links only where they name a page, which is not told where its visitor comes from", async () => {
+    const instructions = `Open https://auth.example/link?a=1&b="><script>. Or javascript:alert(1), http://auth.example/.`;
+    const { ask, agree } = await setUp({ instructions });
+    const html = await (await ask("GET", { cookie: await agree() })).text();
+    expect(html.match(/<a .*?<\/a>/g)).toEqual([
+      '<a href="https://auth.example/link?a=1&amp;b=" rel="noreferrer">https://auth.example/link?a=1&amp;b=</a>',
+    ]);
+    expect(html).not.toContain("<script");
+  });
+
   test.each(["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "xmpp:a@b"])(
     "lead to no %s",
     async (address) => {

@@ -268,6 +268,20 @@ describe("by OAuth 2.0 without a device grant", () => {
     await alice.notice();
   });
 
+  it("does not take the code of another server to this one", async () => {
+    offer = await begin(alice, "@al:matrix.test");
+    await agree(pageIn(offer), browser);
+    const { searchParams } = new URL(browser.link(authorize()));
+    const codes = oauth.asked.length;
+    const back = new URL(searchParams.get("redirect_uri") ?? "");
+    back.search = String(
+      new URLSearchParams({ state: searchParams.get("state") ?? "", code: "x", iss: "https://evil.example" }),
+    );
+    expect((await browser.open(back)).html).toContain("The browser came back from another server.");
+    expect(oauth.asked.length).toBe(codes);
+    await alice.ask("cancel");
+  });
+
   it("is not finished by a victim's browser that mallory led to the middle of it", async () => {
     const mallory = await stage.enter("mallory");
     const bait = pageIn(await begin(mallory, "@victim:matrix.test"));

@@ -79,6 +79,7 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
     limits: limitsOf(config),
     fetch: net.fetch,
     mount: (bridge, handler) => web?.mount(bridge, handler),
+    publicUrl: config.web?.publicUrl,
   });
   const components = config.bridges.map((entry) => {
     const bridge = bridges[entry.name];
@@ -104,6 +105,7 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
   });
   await web?.start({
     files: createFileReader({ store: store.files, sessionOf: (account) => gateway.sessions.sessionOf(account) }),
+    pages: gateway.pages,
     health: { links: () => linksOf(config, components), store: () => store.lanes.counts() },
   });
   await gateway.start();

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { isObject, numberAt, objectAt, textAt } from "./json.ts";
 
 /** How the tokens came about, which decides how they are renewed. */
-export type LoginKind = "password" | "oauth" | "token";
+export type LoginKind = "password" | "sso" | "oauth" | "token";
 
 /** Stored sealed by the core. */
 export type MatrixCredentials = {
@@ -69,7 +69,7 @@ export function parseCredentials(value: unknown): MatrixCredentials | undefined 
   const userId = textAt(value, "userId");
   const deviceId = textAt(value, "deviceId");
   const accessToken = textAt(value, "accessToken");
-  if (kind !== "password" && kind !== "oauth" && kind !== "token") return undefined;
+  if (kind !== "password" && kind !== "sso" && kind !== "oauth" && kind !== "token") return undefined;
   if (!baseUrl || !userId || deviceId === undefined || !accessToken) return undefined;
   const tokenEndpoint = textAt(objectAt(value, "oauth"), "tokenEndpoint");
   const clientId = textAt(objectAt(value, "oauth"), "clientId");

@@ -24,6 +24,10 @@ export interface ToyTrouble {
 export class ToyNetwork {
   readonly trouble: ToyTrouble = {};
   readonly passwords = new Map<string, string>();
+  /** A page where people sign in without a password: it sends their browser back with a ticket. */
+  portal: URL | undefined;
+  /** Names by ticket, each good for once. */
+  readonly tickets = new Map<string, string>();
   /** Everything that was ever taken, in order. */
   readonly messages: ToyMessage[] = [];
   readonly read = new Set<string>();

@@ -1,6 +1,6 @@
 // What a bridge is. Read this file and the toy bridge in bridges/toy, then write your own.
 import type { Hint, Incoming, IncomingOriginal } from "./events.ts";
-import type { Answers, Prompt, SessionCommand, SignedIn } from "./login.ts";
+import type { Answers, Browser, Prompt, SessionCommand, SignedIn } from "./login.ts";
 import type { Json, OutgoingMessage, RemoteId, Sent } from "./message.ts";
 import type { OperatorCommand } from "./operator.ts";
 import type { Verb, Verbs } from "./verbs.ts";
@@ -180,6 +180,8 @@ export interface Service {
 export interface LoginContext<Options> {
   readonly options: Options;
   readonly fetch: GuardedFetch;
+  /** Absent: there is no web server, and no prompt may have a `visit`. */
+  readonly browser?: Browser;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }

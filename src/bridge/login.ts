@@ -1,4 +1,5 @@
-// Dialogues with the user: sign-in, and commands of a session. One generator serves XEP-0077, ad-hoc commands and plain chat.
+// Dialogues with the user: sign-in, and commands of a session. One generator serves XEP-0077, ad-hoc commands, plain chat
+// and the web page of a sign-in.
 import type { Json, RemoteId } from "./message.ts";
 
 export interface Field {
@@ -18,6 +19,29 @@ export interface Prompt {
   readonly instructions: string;
   readonly fields: readonly Field[];
   readonly error?: string;
+  /**
+   * Sign-in only: what the user can do in a browser instead of filling in the fields. Shown behind the page of the sign-in,
+   * whose link the core adds where it shows the prompt: `instructions` need not name either.
+   */
+  readonly visit?: Visit;
+}
+
+/** A page of the network's own, such as a single sign-on, that sends the browser back to `Browser.returnUrl`. */
+export interface Visit {
+  /** http or https. Holds a state of `Browser.newState`. Only the browser that has the page is shown it. */
+  readonly url: URL;
+  /** Query parameters of the way back: the prompt's answers by the same names, whatever else the fields say. */
+  readonly returns: readonly string[];
+}
+
+/** The user's browser, which a sign-in can send to the network and have back. The core makes sure that it is one and the same. */
+export interface Browser {
+  /** Where the network sends it back to; the same for every sign-in of this gateway. Without a query. */
+  readonly returnUrl: URL;
+  /**
+   * For one visit: has to come back as the query parameter `state`, once. Cannot be guessed; the one before it is void.
+   */
+  newState(): string;
 }
 
 /** Answers by field name; fields that were left out are absent. */

@@ -142,7 +142,8 @@ export const coreSchema = z.strictObject({
   limits: limits.prefault({}),
   web: web
     .meta({
-      description: "The HTTP server. Without it attachments are only named, and bridges get no requests over HTTP",
+      description:
+        "The HTTP server. Without it attachments are only named, nobody signs in in a browser, and bridges get no requests over HTTP",
     })
     .optional(),
   net: z

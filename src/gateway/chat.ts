@@ -1,8 +1,9 @@
 // Everything a command does, as a chat with the gateway's own JID: for clients without a window for commands.
-import type { Field, Prompt } from "#bridge";
+import type { Field } from "#bridge";
 import { available, type CommandContext } from "./commands.ts";
-import type { Dialogs, Step } from "./dialogs.ts";
+import type { Dialogs, Question, Step } from "./dialogs.ts";
 import { GatewayError } from "./errors.ts";
+import { instructionsOf } from "./pages.ts";
 
 export interface ChatOptions {
   readonly dialogs: Dialogs;
@@ -59,7 +60,10 @@ function show(step: Step): string[] {
   ];
 }
 
-const heading = (prompt: Prompt) => (prompt.instructions ? `${prompt.title}: ${prompt.instructions}` : prompt.title);
+function heading(prompt: Question): string {
+  const instructions = instructionsOf(prompt);
+  return instructions ? `${prompt.title}: ${instructions}` : prompt.title;
+}
 
 function question(field: Field): string {
   const choices = field.choices?.map((choice) => choice.value).join(", ");

@@ -9,7 +9,7 @@ import {
   type Verb,
 } from "#bridge";
 import { chooseAccount } from "./choose-account.ts";
-import type { Dialogue } from "./dialogs.ts";
+import type { Dialogue, Question } from "./dialogs.ts";
 import { GatewayError } from "./errors.ts";
 import type { AccountRecord } from "./ports.ts";
 import { chats, find, type PeoplePowers } from "./people-commands.ts";
@@ -23,7 +23,7 @@ export interface CommandPowers extends RoomPowers, PeoplePowers {
   stateOf(account: AccountRecord): string;
   /** What the account's session offers now. */
   commandsOf(account: AccountRecord): readonly SessionCommand[];
-  signIn(bridge: string, user: string): AsyncGenerator<Prompt, AccountRecord, Answers>;
+  signIn(bridge: string, user: string): AsyncGenerator<Question, AccountRecord, Answers>;
   signOut(account: AccountRecord): Promise<void>;
   enrol(bridge: string, user: string): Promise<AccountRecord | undefined>;
   /** The id a typed address stands for. */
@@ -224,15 +224,19 @@ export function available(context: CommandContext): readonly Command[] {
 /** "cancel" is no command of the table, but means something everywhere. */
 const ownWords = new Set(["cancel", ...table.map(({ word }) => word)]);
 
-/** The sign-in of a bridge as a dialogue whose errors are sentences. `attempt` is called with every set of answers. */
+/**
+ * The sign-in of a bridge as a dialogue whose errors are sentences. `page` is the link of its web page, `attempt` is called
+ * with every set of answers.
+ */
 export async function* signInWith<T>(
   steps: AsyncGenerator<Prompt, T, Answers>,
+  page: string | undefined,
   attempt: () => void,
-): AsyncGenerator<Prompt, T, Answers> {
+): AsyncGenerator<Question, T, Answers> {
   try {
     let step = await steps.next();
     while (!step.done) {
-      const answers: Answers = yield step.value;
+      const answers: Answers = yield page === undefined ? step.value : { ...step.value, page };
       attempt();
       step = await steps.next(answers);
     }

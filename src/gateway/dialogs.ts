@@ -1,13 +1,18 @@
-// Dialogues with a user: a command or a sign-in asks, the user answers, by form or by chat. One open dialogue is a
-// generator that waits for answers.
+// Dialogues with a user: a command or a sign-in asks, the user answers, by form, by chat or on a web page. One open dialogue
+// is a generator that waits for answers.
 import { type Answers, BridgeError, type Field, type Prompt } from "#bridge";
 import { GatewayError } from "./errors.ts";
 import type { Clock, TimerHandle } from "./ports.ts";
 
-export type Dialogue = AsyncGenerator<Prompt, string, Answers>;
+/** A prompt, and the link of the web page where it can be answered as well (pages.ts). */
+export interface Question extends Prompt {
+  readonly page?: string;
+}
+
+export type Dialogue = AsyncGenerator<Question, string, Answers>;
 
 /** What to show next: a question, or the last word. */
-export type Step = { readonly prompt: Prompt } | { readonly done: string };
+export type Step = { readonly prompt: Question } | { readonly done: string };
 
 /** security.md X20. */
 const lifetime = 10 * 60_000;
@@ -16,10 +21,16 @@ interface Open {
   readonly owner: string;
   readonly dialogue: Dialogue;
   timer: TimerHandle | undefined;
-  prompt: Prompt;
+  prompt: Question;
   /** Chat: answers to the fields asked so far. */
   collected: Record<string, string>;
   busy: boolean;
+}
+
+interface LastWord {
+  readonly owner: string;
+  readonly word: string;
+  readonly timer: TimerHandle;
 }
 
 export class Dialogs {
@@ -28,6 +39,8 @@ export class Dialogs {
   readonly #open = new Map<string, Open>();
   /** Owners of dialogues whose first question is not there yet: they count too. */
   readonly #starting: string[] = [];
+  /** By id: how dialogues ended that were finished on their page, for the window that they were begun in. */
+  readonly #lastWords = new Map<string, LastWord>();
 
   constructor(clock: Clock, mostPerUser: number) {
     this.#clock = clock;
@@ -57,19 +70,51 @@ export class Dialogs {
   }
 
   /** The question that waits for an answer. Throws GatewayError `item-not-found` or `forbidden`. */
-  prompt(id: string, owner: string): Prompt {
+  prompt(id: string, owner: string): Question {
     return this.#get(id, owner).prompt;
+  }
+
+  /** The dialogue whose question has this page. */
+  onPage(page: string): { readonly id: string; readonly prompt: Question } | undefined {
+    for (const [id, { prompt }] of this.#open) if (prompt.page === page) return { id, prompt };
+    return undefined;
   }
 
   /** Answers the question. After `done` or an error the dialogue is gone. */
   async answer(id: string, owner: string, answers: Answers): Promise<Step> {
     const open = this.#get(id, owner);
-    if (open.busy) throw new GatewayError("bad-request", "The last answer is still being worked on.", { wait: true });
     const missing = open.prompt.fields.find((field) => field.required && !answers[field.name]);
     if (missing) return { prompt: { ...open.prompt, error: `Please fill in: ${missing.label}` } };
+    const names = open.prompt.fields.map(({ name }) => name);
+    return this.#goOn(id, open, known(names, answers));
+  }
+
+  /** The browser is back from the visit that the question sent it on. As `answer`. */
+  async comeBack(id: string, owner: string, parameters: Answers): Promise<Step> {
+    const open = this.#get(id, owner);
+    return this.#goOn(id, open, known(open.prompt.visit?.returns ?? [], parameters));
+  }
+
+  /** For the window that a dialogue was begun in, when it was finished elsewhere. */
+  leaveLastWord(id: string, owner: string, word: string): void {
+    const timer = this.#clock.setTimeout(() => this.#lastWords.delete(id), lifetime);
+    this.#lastWords.set(id, { owner, word, timer });
+  }
+
+  /** How a dialogue ended that was finished elsewhere: told once. */
+  lastWord(id: string, owner: string): string | undefined {
+    const last = this.#lastWords.get(id);
+    if (last?.owner !== owner) return undefined;
+    this.#lastWords.delete(id);
+    this.#clock.clearTimeout(last.timer);
+    return last.word;
+  }
+
+  async #goOn(id: string, open: Open, answers: Answers): Promise<Step> {
+    if (open.busy) throw new GatewayError("bad-request", "The last answer is still being worked on.", { wait: true });
     open.busy = true;
     try {
-      const next = await step(open.dialogue, known(open.prompt.fields, answers));
+      const next = await step(open.dialogue, answers);
       if ("done" in next) this.cancel(id);
       else {
         open.prompt = next.prompt;
@@ -102,6 +147,16 @@ export class Dialogs {
     return next ? { ask: next } : this.answer(id, owner, open.collected);
   }
 
+  /** It goes on under another id; what was open there ends. */
+  rename(id: string, to: string): void {
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    this.cancel(to);
+    this.#open.delete(id);
+    this.#open.set(to, open);
+    this.#touch(to, open);
+  }
+
   cancel(id: string): void {
     const open = this.#open.get(id);
     if (open === undefined) return;
@@ -113,6 +168,7 @@ export class Dialogs {
 
   close(): void {
     for (const id of [...this.#open.keys()]) this.cancel(id);
+    for (const { timer } of this.#lastWords.values()) this.#clock.clearTimeout(timer);
   }
 
   #get(id: string, owner: string): Open {
@@ -132,8 +188,8 @@ const nextField = (open: Open): Field | undefined =>
   open.prompt.fields.find((field) => !Object.hasOwn(open.collected, field.name));
 
 /** Only what was asked for reaches the generator. */
-const known = (fields: readonly Field[], answers: Answers): Answers =>
-  Object.fromEntries(Object.entries(answers).filter(([name]) => fields.some((field) => field.name === name)));
+const known = (names: readonly string[], answers: Answers): Answers =>
+  Object.fromEntries(Object.entries(answers).filter(([name]) => names.includes(name)));
 
 async function step(dialogue: Dialogue, answers: Answers | undefined): Promise<Step> {
   try {

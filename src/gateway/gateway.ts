@@ -16,6 +16,7 @@ import type { GatewayLimits } from "./limits.ts";
 import { linkEvents } from "./link-events.ts";
 import { Notices } from "./notices.ts";
 import { OutgoingWorker } from "./outgoing.ts";
+import { Pages } from "./pages.ts";
 import type { Permissions } from "./permissions.ts";
 import type { AccountRecord, Clock, OutgoingBody, OutputEvents, Store } from "./ports.ts";
 import { createPowers } from "./powers.ts";
@@ -41,6 +42,8 @@ export interface GatewayOptions {
   readonly fetch: GuardedFetch;
   /** Hangs a bridge's handler into the HTTP server; returns its public address, undefined without a server. */
   readonly mount: (bridge: string, handler: HttpHandler) => URL | undefined;
+  /** What the public calls the HTTP server; ends in "/". Undefined without one. */
+  readonly publicUrl: string | undefined;
 }
 
 export class Gateway {
@@ -56,6 +59,7 @@ export class Gateway {
   readonly sessions: Sessions;
   readonly registrations: Registrations;
   readonly dialogs: Dialogs;
+  readonly pages: Pages;
   readonly presence: PresenceBook;
   readonly hints: UserHints;
   readonly chat: Chat;
@@ -193,11 +197,14 @@ export class Gateway {
     this.registrations = registrations;
     this.hints = new UserHints({ accounts, sessions, log });
     this.dialogs = new Dialogs(clock, limits.dialogsPerUser);
+    const say = (bridge: string, user: string, text: string) => notices.toUser(bridge, user, text);
+    const mayUse = (bridge: string, user: string) => this.mayUse(bridge, user);
+    this.pages = new Pages({ dialogs: this.dialogs, publicUrl: options.publicUrl, mayUse, say });
     this.powers = createPowers(this, { store, clock, log, loginAttempts: limits.loginAttempts, fetch: options.fetch });
     this.chat = new Chat({
       dialogs: this.dialogs,
       context: (bridge, user) => this.context(bridge, user),
-      say: (bridge, user, text) => notices.toUser(bridge, user, text),
+      say,
     });
   }
 

@@ -1,5 +1,6 @@
 // What the core needs from the outside. src/store implements Store, src/xmpp implements XmppOutput, main.ts wires them.
 import type {
+  Answers,
   Condition,
   FileContent,
   FileRange,
@@ -9,6 +10,7 @@ import type {
   MessageRef,
   OutgoingFile,
   Peer,
+  Prompt,
   RecordChanges,
   Records,
   RemoteId,
@@ -448,6 +450,36 @@ export interface FileReader {
     range: FileRange | undefined,
     signal: AbortSignal,
   ): Promise<{ readonly name: string; readonly content: FileContent } | undefined>;
+}
+
+/** What is behind the link of a sign-in, for one browser. `user` is the bare JID that the account will belong to. */
+export type PageView = { readonly user: string } & (
+  | { readonly hold: "free"; readonly title: string }
+  | { readonly hold: "taken" }
+  | { readonly hold: "yours"; readonly prompt: Prompt }
+);
+
+/**
+ * How a sign-in went on. `page` is its link. `busy`: an answer from elsewhere is being worked on; the same may be tried again.
+ */
+export type PageStep = { readonly user: string; readonly page: string } & (
+  | { readonly prompt: Prompt }
+  | { readonly done: string }
+  | { readonly failed: string }
+  | { readonly busy: string }
+);
+
+/**
+ * How src/web shows sign-ins. `browser` is a secret that only one browser has. Everything is undefined where there is no
+ * such page (any more), or it is another browser's. Implemented in pages.ts.
+ */
+export interface SignInPages {
+  look(token: string, browser: string | undefined): PageView | undefined;
+  /** The user agreed: the page is this browser's from now on. False: too late. */
+  claim(token: string, browser: string): boolean;
+  answer(token: string, browser: string | undefined, answers: Answers): Promise<PageStep | undefined>;
+  /** The network has sent the browser back, with this state and these parameters. */
+  comeBack(state: string, browser: string | undefined, parameters: Answers): Promise<PageStep | undefined>;
 }
 
 // --- helpers ------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 // What commands may do, done with the core.
-import type { Answers, GuardedFetch, LiveSession, Logger, Prompt } from "#bridge";
+import type { Answers, GuardedFetch, LiveSession, Logger } from "#bridge";
 import { inTime } from "./ask.ts";
 import { type CommandPowers, signInWith } from "./commands.ts";
+import type { Question } from "./dialogs.ts";
 import { GatewayError } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
 import { type AccountRecord, type Clock, peerKey, type Store } from "./ports.ts";
@@ -31,16 +32,19 @@ export function createPowers(
     });
   };
 
-  async function* signIn(name: string, user: string): AsyncGenerator<Prompt, AccountRecord, Answers> {
+  async function* signIn(name: string, user: string): AsyncGenerator<Question, AccountRecord, Answers> {
     const { bridge, options, accountMode } = gateway.bridges.get(name);
     const abort = new AbortController();
+    const page = gateway.pages.open(name, user);
+    const context = { options, log, fetch, signal: abort.signal, ...(page && { browser: page.browser }) };
     try {
-      const steps = accountMode ? bridge.login?.({ options, log, fetch, signal: abort.signal }) : undefined;
+      const steps = accountMode ? bridge.login?.(context) : undefined;
       if (steps === undefined)
         throw new GatewayError("feature-not-implemented", "There is nothing to sign in to here.");
-      const signedIn = yield* signInWith(steps, () => attempt(user));
+      const signedIn = yield* signInWith(steps, page?.link, () => attempt(user));
       return await gateway.registrations.signIn(name, user, signedIn);
     } finally {
+      page?.close();
       abort.abort();
     }
   }

@@ -1,6 +1,7 @@
 // Bridges' own routes: /bridges/<name>/... goes to the handler that the bridge of that name gave.
 import type { HttpHandler, Logger } from "#bridge";
 import type { Clock } from "../gateway/ports.ts";
+import { BodyTooLarge, upTo } from "./body.ts";
 import { busy, createTurnstile } from "./turnstile.ts";
 
 export interface Mounts {
@@ -77,22 +78,7 @@ export function createMounts({ publicUrl, bodyBytes = 16 * 1024 * 1024, clock, l
   }
 }
 
-class BodyTooLarge extends Error {}
 const tooLarge = () => new Response("too large\n", { status: 413 });
-
-/** The body breaks off behind `most` bytes. Nothing is read before the handler wants it: it looks at who is asking first. */
-function upTo(most: number, body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  let size = 0;
-  return body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        size += chunk.length;
-        if (size > most) controller.error(new BodyTooLarge("the body is too large"));
-        else controller.enqueue(chunk);
-      },
-    }),
-  );
-}
 
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {

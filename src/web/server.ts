@@ -5,11 +5,13 @@ import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Logger } from "#bridge";
-import type { Clock, FileReader } from "../gateway/ports.ts";
+import type { Clock, FileReader, SignInPages } from "../gateway/ports.ts";
 import { createHealth, type HealthChecks } from "./health.ts";
 import type { Links } from "./links.ts";
 import { createMedia } from "./media.ts";
 import type { Mounts } from "./mounts.ts";
+import { createSignIn } from "./sign-in.ts";
+import { pagePolicy } from "./sign-in-html.ts";
 
 export interface WebOptions {
   readonly host: string;
@@ -18,6 +20,9 @@ export interface WebOptions {
   readonly links: Links;
   readonly mounts: Mounts;
   readonly files: FileReader;
+  readonly pages: SignInPages;
+  /** What the public calls this server; ends in "/". */
+  readonly publicUrl: string;
   readonly health: HealthChecks;
   readonly clock: Clock;
   readonly log: Logger;
@@ -59,7 +64,7 @@ export async function startWeb(options: WebOptions): Promise<WebServer> {
   const limits = { ...defaults, ...options.limits };
   const app = routes(options);
   const answer = async (request: Request, { outgoing }: { readonly outgoing: { destroy(): unknown } }) =>
-    guarded(await app.fetch(request), (error) => {
+    guarded(await app.fetch(request), guardsOf(request), (error) => {
       options.log.warn({ err: error }, "an answer broke off");
       outgoing.destroy();
     });
@@ -85,14 +90,23 @@ export async function startWeb(options: WebOptions): Promise<WebServer> {
   return { port: (server.address() as AddressInfo).port, stop: () => stop(server, options.clock) };
 }
 
-/** On all answers, whoever gave them: a browser that opens one runs nothing. */
+/** On all answers but our own pages, whoever gave them: a browser that opens one runs nothing. */
 const guards: Readonly<Record<string, string>> = {
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
 };
 
-function guarded(answer: Response, cut: (error: unknown) => void): Response {
+/** Pages of ours, which have forms. Their origin is told to ourselves and to nobody else. */
+const pageGuards: Readonly<Record<string, string>> = {
+  ...guards,
+  "content-security-policy": pagePolicy,
+  "referrer-policy": "same-origin",
+};
+
+const guardsOf = ({ url }: Request) => (new URL(url).pathname.startsWith("/sign-in/") ? pageGuards : guards);
+
+function guarded(answer: Response, guards: Readonly<Record<string, string>>, cut: (error: unknown) => void): Response {
   const headers = new Headers(answer.headers);
   for (const [name, value] of Object.entries(guards)) headers.set(name, value);
   const body = answer.body === null ? null : withoutErrors(answer.body, cut);
@@ -121,11 +135,15 @@ function routes(options: WebOptions): Hono {
   const { mounts, log } = options;
   const media = createMedia(options);
   const health = createHealth(options.health, options.clock);
+  const signIn = createSignIn(options);
   const app = new Hono();
   app.get("/health", () => health());
   app.get("/files/:token/:name", async (context) => {
     return (await media(context.req.param("token"), context.req.raw)) ?? context.notFound();
   });
+  app.get("/sign-in/return", (context) => signIn.comeBack(context));
+  app.get("/sign-in/:token", (context) => signIn.show(context, context.req.param("token")));
+  app.post("/sign-in/:token", (context) => signIn.submit(context, context.req.param("token")));
   app.all("/bridges/:name/*", async (context) => {
     const { pathname, search } = new URL(context.req.url);
     const name = context.req.param("name");

@@ -1,6 +1,6 @@
 // The HTTP server in two steps: what the core and the edge need while they are put together, and the start.
 import type { HttpHandler, Logger } from "#bridge";
-import type { Clock, FileLinks, FileReader } from "../gateway/ports.ts";
+import type { Clock, FileLinks, FileReader, SignInPages } from "../gateway/ports.ts";
 import type { HealthChecks } from "./health.ts";
 import { createLinks } from "./links.ts";
 import { createMounts } from "./mounts.ts";
@@ -23,7 +23,11 @@ export interface Web {
   /** For ServiceHost.mount. */
   mount(bridge: string, handler: HttpHandler): URL;
   /** Resolves when it listens. Rejects with a sentence for the operator. */
-  start(parts: { readonly files: FileReader; readonly health: HealthChecks }): Promise<void>;
+  start(parts: {
+    readonly files: FileReader;
+    readonly pages: SignInPages;
+    readonly health: HealthChecks;
+  }): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -35,7 +39,7 @@ export function createWeb({ listen, publicUrl, linkLifetime, key, clock, log }: 
     links,
     mount: (bridge, handler) => mounts.mount(bridge, handler),
     async start(parts) {
-      server = await startWeb({ ...listen, ...parts, links, mounts, clock, log });
+      server = await startWeb({ ...listen, ...parts, links, mounts, publicUrl, clock, log });
       log.info({ port: server.port, publicUrl }, "the web server listens");
     },
     stop: async () => server?.stop(),

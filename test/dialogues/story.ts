@@ -12,6 +12,7 @@ import type { GatewayLogger } from "../../src/log.ts";
 import type { Parts } from "../../src/main.ts";
 import { type FakeXmppServer, startFakeXmppServer } from "../kit/fake-xmpp-server.ts";
 import { startViaduct, type Viaduct } from "../kit/viaduct.ts";
+import { freePorts } from "../lab/ports.ts";
 
 export interface StoryOptions {
   /** Every user has a toy name without signing in. Default: false, users sign in. */
@@ -24,6 +25,8 @@ export interface StoryOptions {
   readonly bridge?: (toy: AnyBridge) => AnyBridge;
   /** Where the data of an earlier run lies. */
   readonly dir?: string;
+  /** The gateway has a web server. */
+  readonly web?: boolean;
 }
 
 export type Found = Readonly<Record<string, string>>;
@@ -55,6 +58,7 @@ export async function startStory(options: StoryOptions = {}): Promise<Story> {
   const network = options.network ?? new ToyNetwork();
   const server = await startFakeXmppServer();
   const errors: string[] = [];
+  const web = options.web === true ? await webAddress() : undefined;
   const viaduct = await startViaduct({
     componentPort: server.port,
     bridges: { toy: options.bridge?.(createToyBridge(network)) ?? createToyBridge(network) },
@@ -64,6 +68,7 @@ export async function startStory(options: StoryOptions = {}): Promise<Story> {
     ...(options.permissions ? { permissions: options.permissions } : {}),
     ...(options.parts ? { parts: options.parts } : {}),
     ...(options.dir ? { dir: options.dir } : {}),
+    ...(web ? { web } : {}),
   });
   let stopped = false;
   const stop = async () => {
@@ -121,6 +126,11 @@ export async function startStory(options: StoryOptions = {}): Promise<Story> {
   };
   await until("the link is up", () => viaduct.components.every((component) => component.link.state === "up"));
   return story;
+}
+
+async function webAddress(): Promise<{ readonly listen: string; readonly publicUrl: string }> {
+  const [port = 0] = await freePorts(1);
+  return { listen: `127.0.0.1:${port}`, publicUrl: `http://127.0.0.1:${port}/` };
 }
 
 /** Alice is signed in as al, and what that says is behind us. Her password is "secret". */

@@ -65,6 +65,7 @@ async function setUp(bridge: AnyBridge, store?: Store) {
     faults: noFaults,
     fetch: plainFetch,
     mount: () => undefined,
+    publicUrl: undefined,
     permissions: createPermissions({ allow: ["localhost"], admins: [], bridges: {} }),
   });
   gateway.bridges.attach(bridge, {}, output);

@@ -19,6 +19,12 @@ export interface MatrixStageOptions {
   /** Users of the homeserver, all with the password "secret". */
   readonly people: readonly string[];
   readonly log?: GatewayLogger;
+  /** More of the homeserver's configuration. */
+  readonly homeserver?: Readonly<Record<string, unknown>>;
+  /** What the gateway takes for the homeserver, when something stands before it. */
+  readonly front?: (synapse: Synapse) => Promise<string>;
+  /** Whether the gateway has a web server. Default true. */
+  readonly web?: boolean;
 }
 
 export interface MatrixStage {
@@ -43,16 +49,22 @@ export async function setMatrixStage(options: MatrixStageOptions): Promise<Matri
       users: Object.fromEntries(options.users.map((user) => [user, "pw"])),
       components: [{ jid: matrixNetwork.gateway, secret: "secret" }],
     }),
-    startSynapse({ users: Object.fromEntries(options.people.map((user) => [user, "secret"])) }),
+    startSynapse({
+      users: Object.fromEntries(options.people.map((user) => [user, "secret"])),
+      ...(options.homeserver ? { settings: options.homeserver } : {}),
+    }),
   ]);
+  const homeserver = (await options.front?.(synapse)) ?? synapse.baseUrl;
   const dir = mkdtempSync(join(tmpdir(), "viaduct-matrix-"));
   const start = async (): Promise<Viaduct> => {
     const running = await startViaduct({
       componentPort: xmpp.componentPort,
       bridges: { matrix: createMatrixBridge({ times: { first: 50, most: 500 } }) },
-      settings: { matrix: { accounts: { homeserver: synapse.baseUrl } } },
+      settings: { matrix: { accounts: { homeserver } } },
       net: { allowPrivateHosts: ["127.0.0.1", "localhost", "upload.localhost"] },
-      web: { listen: `127.0.0.1:${webPort}`, publicUrl: `http://127.0.0.1:${webPort}/` },
+      ...(options.web === false
+        ? {}
+        : { web: { listen: `127.0.0.1:${webPort}`, publicUrl: `http://127.0.0.1:${webPort}/` } }),
       limits: { minFreeDisk: "1 MiB" },
       dir,
       ...(options.log === undefined ? {} : { log: options.log }),

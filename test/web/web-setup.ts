@@ -3,7 +3,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:ht
 import { onTestFinished } from "vitest";
 import { BridgeError, type FileContent, type FileRange, type Json, type LiveSession } from "#bridge";
 import { createFileReader } from "../../src/gateway/files.ts";
-import type { Store } from "../../src/gateway/ports.ts";
+import type { SignInPages, Store } from "../../src/gateway/ports.ts";
 import type { HealthChecks } from "../../src/web/health.ts";
 import { createLinks } from "../../src/web/links.ts";
 import { createMounts } from "../../src/web/mounts.ts";
@@ -57,6 +57,7 @@ export interface WebSetup {
   /** Undefined: the account is not connected. */
   readonly files?: Files | undefined;
   readonly health?: HealthChecks;
+  readonly pages?: SignInPages;
   readonly limits?: Partial<WebLimits>;
   /** Of one body for a bridge. */
   readonly bodyBytes?: number;
@@ -69,9 +70,17 @@ const healthy: HealthChecks = {
   store: async () => ({ outgoing: 0, incoming: 0, intake: 0 }),
 };
 
+const noPages: SignInPages = {
+  look: () => undefined,
+  claim: () => false,
+  answer: async () => undefined,
+  comeBack: async () => undefined,
+};
+
 export async function startWebServer({
   files,
   health = healthy,
+  pages = noPages,
   limits = {},
   bodyBytes,
   late = 0,
@@ -90,6 +99,8 @@ export async function startWebServer({
     links,
     mounts,
     files: reader,
+    pages,
+    publicUrl,
     health,
     clock,
     log,

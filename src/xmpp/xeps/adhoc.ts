@@ -67,6 +67,8 @@ async function execute(request: IqRequest, { bridge, gateway }: CommandsOptions)
     const id = randomUUID();
     return answer(node, id, await gateway.dialogs.start(id, user, command.run(context, "")));
   }
+  const done = gateway.dialogs.lastWord(session, user);
+  if (done !== undefined) return answer(node, session, { done });
   if (!gateway.dialogs.has(session))
     throw new StanzaError("bad-request", "This dialogue is over; start the command again.");
   // Throws `forbidden` for somebody else's session.

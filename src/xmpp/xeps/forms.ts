@@ -1,5 +1,7 @@
 // XEP-0004: Data Forms, as far as prompts of the core need them.
-import type { Answers, Field, Prompt } from "#bridge";
+import type { Answers, Field } from "#bridge";
+import type { Question } from "../../gateway/dialogs.ts";
+import { instructionsOf } from "../../gateway/pages.ts";
 import { NS } from "../ns.ts";
 import { attr, child, children, type Element, el, textOf } from "../stanza.ts";
 
@@ -10,8 +12,8 @@ const fieldTypes = {
   choice: "list-single",
 } as const;
 
-export function promptForm(prompt: Prompt): Element {
-  const instructions = [prompt.error, prompt.instructions].filter(Boolean).join("\n");
+export function promptForm(prompt: Question): Element {
+  const instructions = [prompt.error, instructionsOf(prompt)].filter(Boolean).join("\n");
   return el(
     "x",
     { xmlns: NS.dataForms, type: "form" },

@@ -1,8 +1,11 @@
-// XEP-0077: In-Band Registration with a gateway (XEP-0100 section 4.1): the first question of the sign-in, in one step.
+// XEP-0077: In-Band Registration with a gateway (XEP-0100 section 4.1): the first question of the sign-in, in one step. With
+// a web server all of it, by the link of its page (XEP-0077 section 5).
 import { randomUUID } from "node:crypto";
 import type { Answers, Field, Prompt } from "#bridge";
 import { available, type Command, type CommandContext } from "../../gateway/commands.ts";
+import type { Question } from "../../gateway/dialogs.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
+import { pageHint } from "../../gateway/pages.ts";
 import { NS } from "../ns.ts";
 import type { Feature, IqRequest } from "../router.ts";
 import { child, type Element, el, textOf } from "../stanza.ts";
@@ -60,17 +63,31 @@ async function form(request: IqRequest, options: RegisterOptions): Promise<Eleme
     );
   }
   const step = await gateway.dialogs.start(id, user, command.run(context, ""));
-  gateway.dialogs.cancel(id);
   if (!("prompt" in step)) throw new StanzaError("not-allowed", "There is nothing to fill in.");
+  const kept = keptId(bridge, user);
+  // Asked for again, the link stays: it may be open in a browser.
+  const page = gateway.dialogs.has(kept) ? gateway.dialogs.prompt(kept, user).page : step.prompt.page;
+  if (page !== undefined && page === step.prompt.page) gateway.dialogs.rename(id, kept);
+  else gateway.dialogs.cancel(id);
+  const shown = withHint(step.prompt, page);
   return el(
     "query",
     { xmlns: NS.register },
     registered ? el("registered") : undefined,
-    el("instructions", {}, step.prompt.instructions),
-    ...legacyFields(step.prompt).map(([name]) => el(name)),
-    promptForm(step.prompt),
+    el("instructions", {}, shown.instructions),
+    ...legacyFields(shown).map(([name]) => el(name)),
+    promptForm(shown),
+    page === undefined ? undefined : el("x", { xmlns: NS.oob }, el("url", {}, page)),
   );
 }
+
+/** Many clients do not show the link beside a form. */
+function withHint({ page: _, ...prompt }: Question, page: string | undefined): Prompt {
+  return page === undefined ? prompt : { ...prompt, instructions: `${prompt.instructions} ${pageHint(page)}` };
+}
+
+/** The dialogue behind the link that a registration gave to a user: one of each bridge. */
+const keptId = (bridge: string, user: string) => `register/${bridge}/${user}`;
 
 async function submit(request: IqRequest, options: RegisterOptions): Promise<Element | undefined> {
   const { gateway, bridge } = options;
@@ -86,14 +103,15 @@ async function submit(request: IqRequest, options: RegisterOptions): Promise<Ele
       user,
       formAnswers(request.payload) ?? legacyAnswers(request.payload, first.prompt),
     );
-    if ("prompt" in next) {
-      const why = next.prompt.error ?? `More is needed (${next.prompt.title}): send "login" to ${request.to.bare}.`;
-      throw new StanzaError("not-acceptable", why);
-    }
+    if ("done" in next) return undefined;
+    const { error, page, title } = next.prompt;
+    if (error !== undefined) throw new StanzaError("not-acceptable", error);
+    if (page !== undefined) gateway.dialogs.rename(id, keptId(bridge, user));
+    const open = page === undefined ? "" : `open ${page} in a browser, or `;
+    throw new StanzaError("not-acceptable", `More is needed (${title}): ${open}send "login" to ${request.to.bare}.`);
   } finally {
     gateway.dialogs.cancel(id);
   }
-  return undefined;
 }
 
 async function remove(user: string, { bridge, gateway }: RegisterOptions): Promise<undefined> {

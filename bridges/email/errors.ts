@@ -1,8 +1,7 @@
 // What went wrong with a mail server, as the one error the core knows (email.md 25). Conditions follow the enhanced
 // status (RFC 3463) where the server gives one, else the reply code (RFC 5321).
-import { BridgeError, type Condition } from "#bridge";
+import { BridgeError, cleanLabel, type Condition } from "#bridge";
 import { displayAddress } from "./addressing.ts";
-import { cleanLabel } from "./text/characters.ts";
 
 /** RFC 5321 and reliability.md: after a lost answer the one retry comes no sooner than this. */
 const uncertainWait = 15 * 60 * 1000;

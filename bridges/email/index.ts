@@ -4,8 +4,7 @@ import type { Bridge, IncomingOriginal } from "#bridge";
 import { contacts } from "./addressing.ts";
 import { type MailResolver, systemResolver } from "./dns.ts";
 import type { EmailCredentials } from "./endpoint.ts";
-import { type GetDocument, guardedGet } from "./guarded-get.ts";
-import { createHostPolicy, operatorPolicy, webPolicy } from "./host-policy.ts";
+import { createHostPolicy, operatorPolicy } from "./host-policy.ts";
 import type { ListenerTimes } from "./lmtp.ts";
 import type { MailboxTimes } from "./mailbox-session.ts";
 import { MimePool } from "./mime-pool.ts";
@@ -15,7 +14,6 @@ import { type EmailOptions, emailOptions } from "./options.ts";
 /** What tests put in place of the world. */
 export interface EmailDeps {
   readonly resolver?: MailResolver;
-  readonly get?: GetDocument;
   readonly times?: Partial<MailboxTimes>;
   readonly listenerTimes?: ListenerTimes;
 }
@@ -25,7 +23,6 @@ export type EmailBridge = Bridge<EmailOptions, EmailCredentials, "markRead">;
 /** A bridge with resources of its own; `close` lets go of them. */
 export function createEmailBridge(deps: EmailDeps = {}): EmailBridge {
   const resolver = deps.resolver ?? systemResolver();
-  const get = deps.get ?? guardedGet(webPolicy(resolver).check);
   let pool: MimePool | undefined;
   const mime = ({ textLength }: EmailOptions) => (pool ??= new MimePool({ limits: { textLength } }));
   // What one mode does not need is not loaded: the IMAP client, the SMTP server and what they bring are 20 MB.
@@ -41,7 +38,7 @@ export function createEmailBridge(deps: EmailDeps = {}): EmailBridge {
     async *login(context) {
       const { login } = await import("./login.ts");
       const policy = createHostPolicy(context.options.accounts, resolver);
-      return yield* login(context, { policy, discovery: { resolver, get } });
+      return yield* login(context, { policy, discovery: { resolver, fetch: context.fetch } });
     },
     async connect(account, host) {
       const { credentials, options, self } = account;

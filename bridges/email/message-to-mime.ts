@@ -2,9 +2,8 @@
 // repeats the first attempt.
 import { createHash } from "node:crypto";
 import MailComposer from "nodemailer/lib/mail-composer";
-import { BridgeError, type Json, type MessageRef, type OutgoingMessage } from "#bridge";
+import { BridgeError, cleanLabel, cutAt, type Json, type MessageRef, type OutgoingMessage } from "#bridge";
 import { cleanName, parseAddress, sameAddress } from "./addressing.ts";
-import { cleanLabel, cutAt } from "./text/characters.ts";
 import { flow } from "./text/flowed.ts";
 import type { MailContext } from "./text/letterhead.ts";
 import { threadOf, trimReferences, validMessageId } from "./text/message-ids.ts";

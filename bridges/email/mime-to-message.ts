@@ -1,8 +1,8 @@
 // Mail to messages (email.md 6-8, 14-16). Pure; runs in the worker. Whatever the bytes are, something arrives: what
 // cannot be shown becomes a notice that says so.
-import type { Incoming, IncomingAttachment, IncomingMessage } from "#bridge";
+import { cutAt, type Incoming, type IncomingAttachment, type IncomingMessage, xmlSafe } from "#bridge";
 import { type MailBody, type MailFile, readBody } from "./text/body.ts";
-import { cutAt, humanSize, xmlSafe } from "./text/characters.ts";
+import { humanSize } from "./text/characters.ts";
 import { isProgram } from "./text/file-name.ts";
 import { unescapeSignatures } from "./text/flowed.ts";
 import { readHead } from "./text/head.ts";

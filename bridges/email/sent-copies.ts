@@ -1,8 +1,7 @@
 // Account mode: the copy of a sent mail in the user's Sent mailbox, and the look for one before a mail whose fate is
 // unknown goes out again.
 import type { ImapFlow } from "imapflow";
-import { BridgeError, type Logger, type OutgoingMessage } from "#bridge";
-import { pause } from "./deadline.ts";
+import { BridgeError, type Logger, type OutgoingMessage, pause } from "#bridge";
 import { command, type ReadLimits, searchUids } from "./incoming.ts";
 import type { MailboxSession } from "./mailbox-session.ts";
 import type { FrozenMail } from "./message-to-mime.ts";

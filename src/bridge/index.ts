@@ -8,4 +8,6 @@ export type * from "./login.ts";
 export type * from "./message.ts";
 export type * from "./operator.ts";
 export type * from "./rooms.ts";
+export * from "./text.ts";
 export type * from "./verbs.ts";
+export * from "./waiting.ts";

@@ -1,5 +1,5 @@
 // Which parts of a mail are its text, and which are files (email.md 7, 8, 10).
-import { xmlSafe } from "./characters.ts";
+import { xmlSafe } from "#bridge";
 import { decodeText } from "./charset.ts";
 import { cleanFileName } from "./file-name.ts";
 import { unflow } from "./flowed.ts";

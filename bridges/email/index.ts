@@ -9,7 +9,7 @@ import type { ListenerTimes } from "./lmtp.ts";
 import type { MailboxTimes } from "./mailbox-session.ts";
 import { MimePool } from "./mime-pool.ts";
 import type { MailAbout } from "./mime-to-message.ts";
-import { type EmailOptions, emailOptions } from "./options.ts";
+import { type EmailOptions, emailOptions, parseListen } from "./options.ts";
 
 /** What tests put in place of the world. */
 export interface EmailDeps {
@@ -54,6 +54,11 @@ export function createEmailBridge(deps: EmailDeps = {}): EmailBridge {
       const listeners = deps.listenerTimes === undefined ? {} : { times: deps.listenerTimes };
       return startService(host, { domain, resolvePolicy: operatorPolicy(domain.smarthost, resolver), ...listeners });
     },
+    listens: ({ domain }) =>
+      (["lmtp", "smtp"] as const).flatMap((protocol) => {
+        const at = parseListen(domain?.[protocol] ?? "");
+        return at === undefined ? [] : [{ ...at, option: `domain.${protocol}` }];
+      }),
     open: (original: IncomingOriginal, account) =>
       mime(account.options).open(original.raw, original.about as MailAbout, account.self),
     fullText: (raw, options) => mime(options).full(raw),

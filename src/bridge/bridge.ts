@@ -89,6 +89,14 @@ export type HttpHandler = (request: Request) => Promise<Response>;
 
 export type SessionState = "connecting" | "online" | "retrying" | "login-required";
 
+/** Where a bridge listens by itself: what no HTTP is, such as mail. */
+export interface ListeningPort {
+  /** The option that names it, such as "domain.lmtp". */
+  readonly option: string;
+  readonly host: string;
+  readonly port: number;
+}
+
 /** What the core gives one session. */
 export interface Host {
   /**
@@ -212,6 +220,8 @@ export interface Bridge<Options = unknown, Credentials extends Json = Json, V ex
   connect(account: Account<Options, Credentials>, host: Host): Promise<Session<V>>;
   /** Domain mode: undefined when the options do not ask for it. */
   serve?(host: ServiceHost<Options>): Promise<Service | undefined>;
+  /** Domain mode: where `serve` will listen, for the operator who checks whether these ports are free. */
+  listens?(options: Options): readonly ListeningPort[];
   /** Turn stored bytes into events. Must not need a connection. An error is a `retry`; hostile bytes are no error. */
   open?(
     original: IncomingOriginal,

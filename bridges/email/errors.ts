@@ -51,6 +51,27 @@ export function smtpError(error: unknown, peer: string, stage: SmtpStage = {}): 
   });
 }
 
+/** What a delivery report says of a mail that was not delivered (RFC 3464), in the words of a refusal on the spot. */
+export function bounceError(
+  report: { readonly status: string; readonly diagnostic: string },
+  peer: string,
+): { readonly condition: Condition; readonly text: string } {
+  const told = readFacts({ response: report.diagnostic });
+  const facts = { ...told, enhanced: told.enhanced ?? (report.status || undefined) };
+  const who = cleanLabel(displayAddress(peer), 100);
+  const codes = [facts.status, facts.enhanced].filter((part) => part !== undefined).join(" ");
+  // A trouble that passes (4.x.x) did not pass in the days that a mail server tries.
+  const { condition, sentence } =
+    facts.enhanced?.startsWith("4") === true && (facts.status ?? 400) < 500
+      ? ({
+          condition: "remote-server-timeout",
+          sentence: `The message to ${who} could not be delivered in time`,
+        } as const)
+      : permanent(facts, who);
+  const words = condition === "item-not-found" ? "" : said(facts);
+  return { condition, text: `${sentence}${codes === "" ? "" : ` (${codes})`}${words}.` };
+}
+
 /** RFC 4954: 530, 534, 535, 538. A temporary failure of the login (454, 421) is none of the user's business. */
 function isLoginProblem(facts: Facts): boolean {
   const temporary = facts.status !== undefined && facts.status < 500;

@@ -1,8 +1,10 @@
 // Mail to messages (email.md 6-8, 14-16). Pure; runs in the worker. Whatever the bytes are, something arrives: what
 // cannot be shown becomes a notice that says so.
-import { cutAt, type Incoming, type IncomingAttachment, type IncomingMessage, xmlSafe } from "#bridge";
+import { cleanLabel, cutAt, type Incoming, type IncomingAttachment, type IncomingMessage, xmlSafe } from "#bridge";
+import { bounceError } from "./errors.ts";
 import { type MailBody, type MailFile, readBody } from "./text/body.ts";
 import { humanSize } from "./text/characters.ts";
+import { type DeliveryReport, readDeliveryReport } from "./text/delivery-report.ts";
 import { isProgram } from "./text/file-name.ts";
 import { unescapeSignatures } from "./text/flowed.ts";
 import { readHead } from "./text/head.ts";
@@ -26,12 +28,34 @@ export async function mailToEvents(
   limits: MailLimits = defaultMailLimits,
 ): Promise<Incoming[]> {
   try {
-    const body = readBody(await parseTree(raw));
+    const tree = await parseTree(raw);
+    const body = readBody(tree);
     const letter = readLetterhead(raw, about, self);
-    return [toMessage(letter, body, await textOf(letter, body, about, raw, limits), about)];
+    const message = toMessage(letter, body, await textOf(letter, body, about, raw, limits), about);
+    const report = readDeliveryReport(tree, letter.head);
+    return [report === undefined ? message : fateOf(report, message, about)];
   } catch (error) {
     return [noticeFor(raw, about, self, error instanceof TooComplex ? error.message : "its form is broken")];
   }
+}
+
+/**
+ * A report about a mail that the gateway sent belongs to that mail. One about another is shown where the user may have sent
+ * it with another program; a mail domain of the gateway's own has no other: there it is backscatter (email.md 25).
+ */
+function fateOf(report: DeliveryReport, message: IncomingMessage, about: MailAbout): Incoming {
+  const { action, recipient, messageId } = report;
+  const event = {
+    id: message.id,
+    peer: { kind: "contact", id: recipient },
+    from: recipient,
+    sentAt: message.sentAt,
+    target: messageId,
+    ...(about.source === "imap" ? { otherwise: message } : {}),
+  } as const;
+  if (action === "failed") return { ...event, type: "failed", ...bounceError(report, recipient) };
+  const text = `[Your message has not been delivered yet; the mail server goes on trying${report.diagnostic === "" ? "" : `: "${cleanLabel(report.diagnostic, 150)}"`}]`;
+  return { ...event, type: "delayed", text };
 }
 
 /** All the text of a mail, untrimmed, for the `full` command. */

@@ -143,7 +143,14 @@ export type IncomingBody =
   | { readonly kind: "room"; readonly event: RoomEvent }
   | { readonly kind: "delivered"; readonly origin: Origin }
   | { readonly kind: "read"; readonly origin: Origin }
-  | { readonly kind: "failed"; readonly origin: Origin; readonly condition: Condition; readonly text: string }
+  | {
+      readonly kind: "failed";
+      readonly origin: Origin;
+      readonly condition: Condition;
+      readonly text: string;
+      /** So long after it was sent that the client which sent it may be gone: then the user is told in words as well. */
+      readonly late?: boolean;
+    }
   /** From the gateway itself (peer `gateway`) or from a contact's JID. */
   | { readonly kind: "notice"; readonly text: string };
 

@@ -61,6 +61,7 @@ export function createEmailBridge(deps: EmailDeps = {}): EmailBridge {
       }),
     open: (original: IncomingOriginal, account) =>
       mime(account.options).open(original.raw, original.about as MailAbout, account.self),
+    fileIn: (raw, source, options) => mime(options).file(raw, source),
     fullText: (raw, options) => mime(options).full(raw),
     async close() {
       const closing = pool;

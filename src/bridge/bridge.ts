@@ -1,5 +1,6 @@
 // What a bridge is. Read this file and the toy bridge in bridges/toy, then write your own.
 import type { Hint, Incoming, IncomingOriginal } from "./events.ts";
+import type { StoredFile } from "./files.ts";
 import type { Answers, Prompt, SessionCommand, SignedIn } from "./login.ts";
 import type { Json, OutgoingMessage, RemoteId, Sent } from "./message.ts";
 import type { OperatorCommand } from "./operator.ts";
@@ -227,6 +228,11 @@ export interface Bridge<Options = unknown, Credentials extends Json = Json, V ex
     original: IncomingOriginal,
     account: { readonly id: number; readonly self: RemoteId; readonly options: Options },
   ): Promise<readonly Incoming[]>;
+  /**
+   * A file in stored bytes: `source` is what an attachment carried that `open` returned. Undefined when there is none.
+   * Needs no connection. Bridges whose files lie on the network have the verb `openFile` instead.
+   */
+  fileIn?(raw: Uint8Array, source: Json, options: Options): Promise<StoredFile | undefined>;
   /** The whole text of stored bytes, for a user who got it cut. */
   fullText?(raw: Uint8Array, options: Options): Promise<string>;
   /** What the operator can ask on the command line, such as a file for the network's server. */

@@ -19,7 +19,7 @@ export interface IncomingAttachment {
   readonly type: string;
   /** In bytes; absent when unknown. */
   readonly size?: number;
-  /** What `openFile` needs to read it; absent: it cannot be read, only named. Never shown to anybody. */
+  /** What `openFile`, or for stored bytes `fileIn`, needs to read it; absent: it cannot be read, only named. Never shown to anybody. */
   readonly source?: Json;
   /** Pixels. */
   readonly width?: number;

@@ -321,6 +321,8 @@ export interface FileRecord {
   readonly account: AccountId;
   readonly name: string;
   readonly source: Json;
+  /** The intake row whose bytes it lies in; undefined: it lies on the network. */
+  readonly original: number | undefined;
 }
 
 /** Written by `LaneStore` together with the rows of the messages, for their first `linkedFiles` attachments. */

@@ -17,7 +17,15 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
       .limit(param<number>("limit")),
   );
   const row = statement(db, build.deleteFrom("lane_rows").where("id", "=", id));
-  const raw = statement(db, build.deleteFrom("originals").where("row_id", "=", id));
+  // Bytes stay with their row, and as long as a link leads to a file in them.
+  const raw = statement(
+    db,
+    build
+      .deleteFrom("originals")
+      .where("row_id", "=", id)
+      .where((e) => e.not(e.exists(e.selectFrom("files").select("key").where("original", "=", id)))),
+  );
+  const rowOf = statement(db, build.selectFrom("lane_rows").select("id").where("id", "=", id));
   const mark = statement(
     db,
     build
@@ -39,7 +47,7 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
     db,
     build
       .selectFrom("files")
-      .select(["key", "position"])
+      .select(["key", "position", "original"])
       .where("expires_at", "<", param<number>("now"))
       .orderBy("expires_at")
       .limit(param<number>("limit")),
@@ -60,7 +68,7 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
     commits.run(() => {
       const old = finalRows.all({ before: before.rows, limit });
       for (const { id, account, direction, peer, key } of old) {
-        // Bytes and mark go with their row: while they are not parsed they stay, however old.
+        // While they are not parsed, bytes and mark stay, however old.
         if (directions[direction] === "intake") {
           raw.run({ id });
           mark.run({ account, peer, key });
@@ -70,7 +78,10 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
       const forgotten = records.run({ before: before.records, limit });
       const silenced = archived.run({ before: before.records, limit });
       const files = expiredFiles.all({ now: clock.now(), limit });
-      for (const one of files) file.run(one);
+      for (const { key, position, original } of files) {
+        file.run({ key, position });
+        if (original !== null && rowOf.get({ id: original }) === undefined) raw.run({ id: original });
+      }
       return [old.length, forgotten, silenced, files.length].includes(limit);
     });
 }

@@ -4,6 +4,7 @@ import type { Bridge, IncomingOriginal } from "#bridge";
 import { contacts } from "./addressing.ts";
 import { type MailResolver, systemResolver } from "./dns.ts";
 import type { EmailCredentials } from "./endpoint.ts";
+import { createGate } from "./gate.ts";
 import { createHostPolicy, operatorPolicy } from "./host-policy.ts";
 import type { ListenerTimes } from "./lmtp.ts";
 import type { MailboxTimes } from "./mailbox-session.ts";
@@ -18,11 +19,15 @@ export interface EmailDeps {
   readonly listenerTimes?: ListenerTimes;
 }
 
+/** In memory, of all accounts. */
+const filesAtATime = 8;
+
 export type EmailBridge = Bridge<EmailOptions, EmailCredentials, "markRead">;
 
 /** A bridge with resources of its own; `close` lets go of them. */
 export function createEmailBridge(deps: EmailDeps = {}): EmailBridge {
   const resolver = deps.resolver ?? systemResolver();
+  const gate = createGate(filesAtATime);
   let pool: MimePool | undefined;
   const mime = ({ textLength }: EmailOptions) => (pool ??= new MimePool({ limits: { textLength } }));
   // What one mode does not need is not loaded: the IMAP client, the SMTP server and what they bring are 20 MB.
@@ -31,6 +36,7 @@ export function createEmailBridge(deps: EmailDeps = {}): EmailBridge {
     name: "email",
     identity: { type: "smtp", title: "Email", addressPrompt: "Enter an email address" },
     verbs: ["markRead"],
+    files: true,
     threads: true,
     options: emailOptions,
     contacts,
@@ -45,14 +51,19 @@ export function createEmailBridge(deps: EmailDeps = {}): EmailBridge {
       if (credentials === undefined) throw new Error("an account of the email bridge without credentials");
       const { startAccountSession } = await import("./session.ts");
       const policy = createHostPolicy(options.accounts, resolver);
-      return startAccountSession({ self, credentials, options, policy, times: deps.times ?? {} }, host);
+      return startAccountSession({ self, credentials, options, policy, gate, times: deps.times ?? {} }, host);
     },
     async serve(host) {
       const { domain } = host.options;
       if (domain === undefined) return undefined;
       const { startService } = await import("./service.ts");
       const listeners = deps.listenerTimes === undefined ? {} : { times: deps.listenerTimes };
-      return startService(host, { domain, resolvePolicy: operatorPolicy(domain.smarthost, resolver), ...listeners });
+      return startService(host, {
+        domain,
+        gate,
+        resolvePolicy: operatorPolicy(domain.smarthost, resolver),
+        ...listeners,
+      });
     },
     listens: ({ domain }) =>
       (["lmtp", "smtp"] as const).flatMap((protocol) => {

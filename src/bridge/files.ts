@@ -30,3 +30,11 @@ export interface OutgoingFile {
   /** In bytes, as the sender's client says. */
   readonly size?: number;
 }
+
+/** The same once it is here. */
+export interface FetchedFile {
+  /** Empty when nobody says one. */
+  readonly name: string;
+  readonly type: string;
+  readonly bytes: Buffer<ArrayBuffer>;
+}

@@ -3,6 +3,7 @@ export * from "./addresses.ts";
 export type * from "./bridge.ts";
 export * from "./errors.ts";
 export type * from "./events.ts";
+export * from "./fetch-file.ts";
 export type * from "./files.ts";
 export type * from "./login.ts";
 export type * from "./message.ts";

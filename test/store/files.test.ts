@@ -59,7 +59,10 @@ describe("files of messages", () => {
     expect(await store.files.get(row.key, 1)).toMatchObject({ original: 1 });
     await clock.advance(8 * day);
     await store.prune({ rows: clock.now() - 7 * day, records: 0 }, 100);
-    expect([await store.lanes.raw(1), await store.lanes.raw(2)]).toEqual([new Uint8Array(Buffer.from("raw")), undefined]);
+    expect([await store.lanes.raw(1), await store.lanes.raw(2)]).toEqual([
+      new Uint8Array(Buffer.from("raw")),
+      undefined,
+    ]);
     await clock.advance(23 * day);
     await store.prune({ rows: clock.now() - 7 * day, records: 0 }, 100);
     expect(await store.lanes.raw(1)).toBeUndefined();

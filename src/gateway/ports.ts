@@ -342,7 +342,7 @@ export interface Store {
   readonly messages: MessageStore;
   /**
    * Forgets files whose links have expired, and the oldest of what is older than these times: final rows with the raw
-   * bytes and the replay mark of each, and records of messages. At most `limit` of each kind, so that nobody waits for
+   * bytes and the replay mark of each, and records of messages and reactions. At most `limit` of each kind, so that nobody waits for
    * it long; true: there may be more.
    */
   prune(before: { readonly rows: number; readonly records: number }, limit: number): Promise<boolean>;

@@ -56,6 +56,22 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
     db,
     build.deleteFrom("files").where("key", "=", param<string>("key")).where("position", "=", param<number>("position")),
   );
+  const oldReactions = statement(
+    db,
+    build
+      .selectFrom("reactions")
+      .select(["account", "remote_id"])
+      .where("seen_at", "<", param<number>("before"))
+      .orderBy("seen_at")
+      .limit(param<number>("limit")),
+  );
+  const reaction = statement(
+    db,
+    build
+      .deleteFrom("reactions")
+      .where("account", "=", param<number>("account"))
+      .where("remote_id", "=", param<string>("id")),
+  );
   const archived = statement(
     db,
     build
@@ -77,11 +93,13 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
       }
       const forgotten = records.run({ before: before.records, limit });
       const silenced = archived.run({ before: before.records, limit });
+      const reactions = oldReactions.all({ before: before.records, limit });
+      for (const { account, remote_id: id } of reactions) reaction.run({ account, id });
       const files = expiredFiles.all({ now: clock.now(), limit });
       for (const { key, position, original } of files) {
         file.run({ key, position });
         if (original !== null && rowOf.get({ id: original }) === undefined) raw.run({ id: original });
       }
-      return [old.length, forgotten, silenced, files.length].includes(limit);
+      return [old.length, forgotten, reactions.length, silenced, files.length].includes(limit);
     });
 }

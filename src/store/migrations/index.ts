@@ -6,6 +6,7 @@ import { reactionsAndRecords } from "./0003-reactions-and-records.ts";
 import { files } from "./0004-files.ts";
 import { rooms } from "./0005-rooms.ts";
 import { filesInOriginals } from "./0006-files-in-originals.ts";
+import { oldReactions } from "./0007-old-reactions.ts";
 
 export const migrations: Record<string, Migration> = {
   "0001-first": first,
@@ -14,4 +15,5 @@ export const migrations: Record<string, Migration> = {
   "0004-files": files,
   "0005-rooms": rooms,
   "0006-files-in-originals": filesInOriginals,
+  "0007-old-reactions": oldReactions,
 };

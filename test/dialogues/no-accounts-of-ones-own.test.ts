@@ -133,6 +133,9 @@ describe("an account from before accounts of one's own were switched off", () =>
       <error type="cancel"><not-allowed xmlns="${stanzas}"/>
       <text xmlns="${stanzas}">There is no address for you here.</text></error></message>`);
     await writes(story, "logout");
+    await story.expect(
+      `<message type="chat" id="{id}" from="toy.localhost" to="alice@localhost"><body>Sign out of alice: Its credentials, contacts and waiting messages are deleted here. Nothing is deleted on the network.\nWrite "yes" to go on?\n("cancel" leaves this.)</body></message>`,
+    );
     await writes(story, "yes");
     await story.until("it is gone", () => story.viaduct.gateway.accounts.of("toy", "alice@localhost").length === 0);
   });

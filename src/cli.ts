@@ -33,16 +33,11 @@ program
 
 program
   .command("check")
-  .description("name every mistake in the configuration, or say what it will do")
+  .description("name every mistake in the configuration, try what a run needs, and say what it will do")
   .addOption(configOption())
+  .option("--offline", "try no port and no XMPP server: look at files only")
   .addOption(new Option("--print <server>", "print the lines to paste into the XMPP server").choices(serverNames))
-  .action(async ({ config, print }: { config: string; print?: ServerName }) => {
-    const loaded = await readConfig(config);
-    const { storeProblems } = await import("./store/preflight.ts");
-    const problems = storeProblems(loaded.store);
-    if (problems.length > 0 && print === undefined) throw new Error(problems.join("\n"));
-    say(print === undefined ? `ok\n${summary(loaded)}` : snippetFor(print, loaded));
-  });
+  .action(checkConfig);
 
 program
   .command("schema")
@@ -54,9 +49,30 @@ program
   .description("write a configuration to start from, and its secret")
   .addOption(configOption())
   .option("--domain <domain>", "the domain of your XMPP users", "example.org")
+  .addOption(new Option("--only <network>", "leave the other one out").choices(["email", "matrix"]))
   .option("--jid <domain>", "the gateway's own domain for email (default: email. before --domain)")
   .option("--matrix-jid <domain>", "and for Matrix (default: matrix. before --domain)")
   .action(init);
+
+interface CheckOptions {
+  readonly config: string;
+  readonly offline?: boolean;
+  readonly print?: ServerName;
+}
+
+async function checkConfig({ config, offline, print }: CheckOptions): Promise<void> {
+  const loaded = await readConfig(config);
+  if (print !== undefined) return say(snippetFor(print, loaded));
+  const { storeProblems } = await import("./store/preflight.ts");
+  const ofStore = storeProblems(loaded.store);
+  if (ofStore.length > 0) throw new Error(ofStore.join("\n"));
+  if (offline === true) return say(`ok\n${summary(loaded)}`);
+  const { tryRun } = await import("./trial-run.ts");
+  const { problems, running } = await tryRun(loaded, await loadBridges());
+  if (problems.length > 0) throw new Error(problems.join("\n"));
+  const left = "it runs: its ports and its streams were not tried\n";
+  say(`ok\n${running ? left : ""}${summary(loaded)}`);
+}
 
 /** `viaduct BRIDGE WORD`, for what the bridges offer to the operator. */
 async function addBridgeCommands(): Promise<void> {
@@ -108,6 +124,7 @@ async function operate(file: string, bridge: string, command: OperatorCommand<un
 interface InitOptions {
   readonly config: string;
   readonly domain: string;
+  readonly only?: "email" | "matrix";
   readonly jid?: string;
   readonly matrixJid?: string;
 }
@@ -117,7 +134,11 @@ async function init(options: InitOptions): Promise<void> {
   const email = domainOption("--jid", options.jid ?? `email.${domain}`);
   const matrix = domainOption("--matrix-jid", options.matrixJid ?? `matrix.${domain}`);
   const file = resolve(options.config);
-  const { secretFile } = await writeStarter({ file, domain, email, matrix }).catch((cause: unknown) => {
+  const networks = [
+    { name: "email", title: "email", jid: email },
+    { name: "matrix", title: "Matrix", jid: matrix },
+  ].filter(({ name }) => options.only === undefined || name === options.only);
+  const { secretFile } = await writeStarter({ file, domain, networks }).catch((cause: unknown) => {
     const taken = cause instanceof Error && "code" in cause && cause.code === "EEXIST" && "path" in cause;
     throw taken
       ? new Error(`${String(cause.path)} exists already: move it away, or name another file with -c.`, { cause })

@@ -104,7 +104,12 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
     return component;
   });
   await web?.start({
-    files: createFileReader({ store: store.files, sessionOf: (account) => gateway.sessions.sessionOf(account) }),
+    files: createFileReader({
+      store: store.files,
+      raw: store.lanes.raw,
+      fileIn: (account, raw, source) => gateway.bridges.fileIn(account, raw, source),
+      sessionOf: (account) => gateway.sessions.sessionOf(account),
+    }),
     pages: gateway.pages,
     health: { links: () => linksOf(config, components), store: () => store.lanes.counts() },
   });

@@ -1,8 +1,7 @@
 // Mail addresses as ids. An id is the address in lower case with an A-label domain, because JIDs fold case
 // (RFC 7622): two ids are equal exactly when the JIDs are. The original case travels in the message context.
 import { domainToASCII, domainToUnicode } from "node:url";
-import type { Addressing } from "#bridge";
-import { cleanLabel } from "./text/characters.ts";
+import { type Addressing, cleanLabel } from "#bridge";
 
 /** RFC 5321 section 4.5.3.1. */
 const longestAddress = 254;

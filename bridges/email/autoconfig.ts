@@ -1,10 +1,27 @@
 // The autoconfig document (draft-ietf-mailmaint-autoconfig, config-v1.1.xml), as far as this bridge needs it.
 import { parse } from "ltx";
+import type { GuardedFetch } from "#bridge";
 import type { Endpoint, MailServers, Security } from "./endpoint.ts";
 
 export interface Autoconfig extends MailServers {
   /** The sign-in name, where the document asks for another than the address. */
   readonly user?: string;
+}
+
+/** No document that means well is longer. Bytes. */
+const maxBytes = 64 * 1024;
+
+/** What a document on the web says; undefined when there is none of use. Rejects as GuardedFetch does. */
+export async function fetchAutoconfig(
+  url: string,
+  address: string,
+  fetch: GuardedFetch,
+  signal: AbortSignal,
+): Promise<Autoconfig | undefined> {
+  const answer = await fetch(url, { headers: { accept: "text/xml, application/xml" }, maxBytes, signal });
+  if (answer.status === 200) return readAutoconfig(await answer.text(), address);
+  await answer.body?.cancel();
+  return undefined;
 }
 
 /** The first usable IMAP and SMTP server of a document; undefined when one is missing or the XML is broken. */

@@ -1,5 +1,4 @@
 // Waiting with an end to it.
-import { setTimeout as sleep } from "node:timers/promises";
 import { BridgeError } from "#bridge";
 
 /**
@@ -17,9 +16,4 @@ export function within<T>(ms: number, work: Promise<T>, onTimeout: () => void): 
     const settled = () => clearTimeout(timer);
     work.then(resolve, reject).finally(settled);
   });
-}
-
-/** Sleep that ends early, without an error, when the signal is aborted. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -1,18 +1,16 @@
 // From an address to its servers, without asking the user (email.md 43). The operator's table and the built-in one
 // answer at once; otherwise autoconfig over https, SRV records (RFC 6186, RFC 8314) and the domain's MX are asked at
 // the same time and the most trustworthy answer is taken.
-import { isHostName } from "#bridge";
-import type { Autoconfig } from "./autoconfig.ts";
-import { readAutoconfig } from "./autoconfig.ts";
+import { type GuardedFetch, isHostName } from "#bridge";
+import { fetchAutoconfig } from "./autoconfig.ts";
 import type { MailResolver, SrvAnswer } from "./dns.ts";
 import type { Endpoint, MailServers } from "./endpoint.ts";
-import type { GetDocument } from "./guarded-get.ts";
 import type { EmailOptions } from "./options.ts";
 import { type Provider, providerOfDomain, providerOfExchanger } from "./providers.ts";
 
 export interface Discovery {
   readonly resolver: MailResolver;
-  readonly get: GetDocument;
+  readonly fetch: GuardedFetch;
   /** For everything together, in milliseconds. */
   readonly timeout?: number;
 }
@@ -52,8 +50,7 @@ export async function discover(
   const limit = AbortSignal.any([signal, AbortSignal.timeout(discovery.timeout ?? defaultTimeout)]);
   const over = new Promise<undefined>((resolve) => limit.addEventListener("abort", () => resolve(undefined)));
   const bounded = <T>(work: Promise<T>): Promise<T | undefined> => Promise.race([work.catch(() => undefined), over]);
-  const document = (url: string): Promise<Autoconfig | undefined> =>
-    bounded(discovery.get(url, limit).then((text) => (text === undefined ? undefined : readAutoconfig(text, address))));
+  const document = (url: string) => bounded(fetchAutoconfig(url, address, discovery.fetch, limit));
   // All asked at once, taken in this order.
   const published = [
     document(`https://autoconfig.${domain}/mail/config-v1.1.xml?emailaddress=${encodeURIComponent(address)}`),

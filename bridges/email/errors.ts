@@ -1,8 +1,7 @@
 // What went wrong with a mail server, as the one error the core knows (email.md 25). Conditions follow the enhanced
 // status (RFC 3463) where the server gives one, else the reply code (RFC 5321).
-import { BridgeError, type Condition } from "#bridge";
+import { BridgeError, cleanLabel, type Condition } from "#bridge";
 import { displayAddress } from "./addressing.ts";
-import { cleanLabel } from "./text/characters.ts";
 
 /** RFC 5321 and reliability.md: after a lost answer the one retry comes no sooner than this. */
 const uncertainWait = 15 * 60 * 1000;
@@ -50,6 +49,27 @@ export function smtpError(error: unknown, peer: string, stage: SmtpStage = {}): 
     condition,
     cause: error,
   });
+}
+
+/** What a delivery report says of a mail that was not delivered (RFC 3464), in the words of a refusal on the spot. */
+export function bounceError(
+  report: { readonly status: string; readonly diagnostic: string },
+  peer: string,
+): { readonly condition: Condition; readonly text: string } {
+  const told = readFacts({ response: report.diagnostic });
+  const facts = { ...told, enhanced: told.enhanced ?? (report.status || undefined) };
+  const who = cleanLabel(displayAddress(peer), 100);
+  const codes = [facts.status, facts.enhanced].filter((part) => part !== undefined).join(" ");
+  // A trouble that passes (4.x.x) did not pass in the days that a mail server tries.
+  const { condition, sentence } =
+    facts.enhanced?.startsWith("4") === true && (facts.status ?? 400) < 500
+      ? ({
+          condition: "remote-server-timeout",
+          sentence: `The message to ${who} could not be delivered in time`,
+        } as const)
+      : permanent(facts, who);
+  const words = condition === "item-not-found" ? "" : said(facts);
+  return { condition, text: `${sentence}${codes === "" ? "" : ` (${codes})`}${words}.` };
 }
 
 /** RFC 4954: 530, 534, 535, 538. A temporary failure of the login (454, 421) is none of the user's business. */

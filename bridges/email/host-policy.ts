@@ -26,12 +26,7 @@ export interface HostPolicy {
 /** The part of the options that decides. */
 export type PolicyOptions = Pick<EmailOptions["accounts"], "servers" | "allowPrivateHosts">;
 
-/** @param ports what a host may be asked on unless the operator allowed it; the web's for autoconfig documents. */
-export function createHostPolicy(
-  options: PolicyOptions,
-  resolver: MailResolver,
-  ports: readonly number[] = mailPorts,
-): HostPolicy {
+export function createHostPolicy(options: PolicyOptions, resolver: MailResolver): HostPolicy {
   const allowed = new Set(options.allowPrivateHosts.map((entry) => entry.toLowerCase()));
   const operators = Object.values(options.servers).flatMap((pair) => [pair.imap, pair.smtp]);
   return {
@@ -43,7 +38,7 @@ export function createHostPolicy(
         throw refuse(endpoint, "would take the password over an unencrypted connection");
       }
       if (!isHostName(host)) throw refuse(endpoint, "is not a host name");
-      if (!trusted && !ports.includes(endpoint.port)) throw refuse(endpoint, "is not a port for this");
+      if (!trusted && !mailPorts.includes(endpoint.port)) throw refuse(endpoint, "is not a port for this");
       const addresses = await resolver.addresses(host);
       if (addresses.length === 0) {
         throw new BridgeError("retry", `The mail server ${host} has no address at the moment.`, {
@@ -56,11 +51,6 @@ export function createHostPolicy(
       return { ...endpoint, addresses, insecure: own?.insecure === true };
     },
   };
-}
-
-/** For documents on the web: port 443 of public hosts. */
-export function webPolicy(resolver: MailResolver): HostPolicy {
-  return createHostPolicy({ servers: {}, allowPrivateHosts: [] }, resolver, [443]);
 }
 
 /** For the one server the operator named: nothing is forbidden, and the addresses are looked up all the same. */

@@ -2,9 +2,7 @@
 // to short jobs in between (search Sent, append, set \Seen). Everything on it runs in one line, so no command ever
 // meets another.
 import type { ImapFlow, MailboxObject } from "imapflow";
-import { BridgeError, type Host } from "#bridge";
-import { backoff, type BackoffTimes } from "./backoff.ts";
-import { pause } from "./deadline.ts";
+import { backoff, type BackoffTimes, BridgeError, type Host, pause } from "#bridge";
 import { imapError } from "./errors.ts";
 import { command, type Reader, readNew, resume } from "./incoming.ts";
 import { type MailCursor, parseCursor } from "./mail-cursor.ts";

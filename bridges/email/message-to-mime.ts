@@ -2,9 +2,17 @@
 // repeats the first attempt.
 import { createHash } from "node:crypto";
 import MailComposer from "nodemailer/lib/mail-composer";
-import { BridgeError, type Json, type MessageRef, type OutgoingMessage } from "#bridge";
+import {
+  BridgeError,
+  cleanLabel,
+  cutAt,
+  type FetchedFile,
+  type Json,
+  type MessageRef,
+  type OutgoingMessage,
+} from "#bridge";
 import { cleanName, parseAddress, sameAddress } from "./addressing.ts";
-import { cleanLabel, cutAt } from "./text/characters.ts";
+import { cleanFileName } from "./text/file-name.ts";
 import { flow } from "./text/flowed.ts";
 import type { MailContext } from "./text/letterhead.ts";
 import { threadOf, trimReferences, validMessageId } from "./text/message-ids.ts";
@@ -39,55 +47,77 @@ const contentTransferEncoding = "quoted-printable";
 const firstLineLength = 60;
 
 /**
- * Freezes a message as a mail. Throws BridgeError `reject` when an address is none. `domain` names the Message-ID,
- * by default the sender's domain.
+ * Freezes a message as a mail; of a file it has the link. Throws BridgeError `reject` when an address is none. `domain`
+ * names the Message-ID, by default the sender's domain.
  */
 export async function composeMail(
   message: OutgoingMessage,
-  from: { readonly address: string; readonly name?: string },
+  from: Author,
   options: { readonly domain?: string } = {},
 ): Promise<FrozenMail> {
   const sender = requireAddress(from.address);
   const recipient = requireAddress(recipientOf(message));
-  const key = /^[0-9a-z]{1,64}$/.test(message.key)
-    ? message.key
-    : createHash("sha256").update(message.key).digest("hex").slice(0, 26);
-  const messageId = `<${key}@${requireDomain(options.domain ?? sender)}>`;
+  const messageId = `<${keyOf(message)}@${requireDomain(options.domain ?? sender)}>`;
   const parent = parentOf(message);
   const references = parent === undefined ? [] : trimReferences([...parent.references, parent.messageId]);
-  const subject = subjectOf(message, parent);
-  const name = from.name ?? message.senderName;
-  const raw = await build(
-    {
-      from: { name: name === undefined ? "" : cleanName(name, sender), address: sender },
-      to: [{ name: "", address: recipient }],
-      subject,
-      messageId,
-      date: new Date(message.sentAt),
-      ...(parent === undefined ? {} : { inReplyTo: parent.messageId, references: [...references] }),
-      // Not the library's `text` and `html`: those fix the content type.
-      alternatives: [
-        {
-          content: flow(message.text),
-          contentType: "text/plain; charset=utf-8; format=flowed",
-          contentTransferEncoding,
-        },
-        { content: stylingToHtml(message.text), contentType: "text/html; charset=utf-8", contentTransferEncoding },
-      ],
-      disableFileAccess: true,
-      disableUrlAccess: true,
-    },
-    `=_${key}`,
-  );
-  return {
-    raw,
+  const mail = {
     messageId,
     from: sender,
     to: [recipient],
-    subject,
+    subject: subjectOf(message, parent),
     references,
     thread: threadOf(references[0] ?? messageId),
     smtputf8: !isAscii(sender) || !isAscii(recipient),
+  };
+  const link = message.file?.url ?? "";
+  const text = [message.text, link].filter((part) => part !== "").join("\n");
+  return { ...mail, raw: await build({ ...headOf(mail, message, from), ...wordsOf(text) }, keyOf(message)) };
+}
+
+/** The same mail with the file in it instead of the link to it. */
+export async function composeWithFile(
+  message: OutgoingMessage,
+  from: Author,
+  mail: FrozenMail,
+  { name, type, bytes }: FetchedFile,
+): Promise<FrozenMail> {
+  const file = { filename: cleanFileName(name), contentType: type, content: bytes };
+  const parts = { ...headOf(mail, message, from), ...wordsOf(message.text), attachments: [file] };
+  return { ...mail, raw: await build(parts, keyOf(message)) };
+}
+
+export interface Author {
+  readonly address: string;
+  readonly name?: string;
+}
+
+/** What is unique to a message, fit for an id and a boundary. */
+function keyOf({ key }: OutgoingMessage): string {
+  return /^[0-9a-z]{1,64}$/.test(key) ? key : createHash("sha256").update(key).digest("hex").slice(0, 26);
+}
+
+function headOf(mail: Omit<FrozenMail, "raw">, message: OutgoingMessage, from: Author): Composition {
+  const name = from.name ?? message.senderName;
+  const inReplyTo = mail.references.at(-1);
+  return {
+    from: { name: name === undefined ? "" : cleanName(name, mail.from), address: mail.from },
+    to: mail.to.map((address) => ({ name: "", address })),
+    subject: mail.subject,
+    messageId: mail.messageId,
+    date: new Date(message.sentAt),
+    ...(inReplyTo === undefined ? {} : { inReplyTo, references: [...mail.references] }),
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  };
+}
+
+/** Not the library's `text` and `html`: those fix the content type. */
+function wordsOf(text: string): Composition {
+  return {
+    alternatives: [
+      { content: flow(text), contentType: "text/plain; charset=utf-8; format=flowed", contentTransferEncoding },
+      { content: stylingToHtml(text), contentType: "text/html; charset=utf-8", contentTransferEncoding },
+    ],
   };
 }
 
@@ -123,10 +153,12 @@ function asText(value: Json | undefined): string | undefined {
 
 type Composition = ConstructorParameters<typeof MailComposer>[0];
 
-function build(mail: Composition, boundary: string): Promise<string> {
+function build(mail: Composition, key: string): Promise<string> {
   const node = new MailComposer(mail).compile();
-  // The library's own boundaries name it.
-  node.boundary = boundary;
+  // The library's own boundaries name it, and are others each time.
+  node.boundary = `=_${key}`;
+  for (const [index, child] of node.childNodes.entries())
+    if (child.childNodes.length > 0) child.boundary = `=_${key}.${index}`;
   return new Promise((resolve, reject) => {
     node.build((error: Error | null | undefined, bytes?: Buffer | false) => {
       if (error || !bytes) reject(error ?? new Error("the mail has no bytes"));
@@ -163,7 +195,7 @@ function subjectOf(message: OutgoingMessage, parent: MailContext | undefined): s
   const given = cleanLabel(message.subject ?? "", 200);
   if (given !== "") return given;
   if (parent !== undefined && baseSubject(parent.subject) !== "") return cutAt(answerSubject(parent.subject), 250);
-  const lines = message.text.split("\n", 200).map((line) => cleanLabel(line, 300));
+  const lines = (message.text || (message.file?.name ?? "")).split("\n", 200).map((line) => cleanLabel(line, 300));
   const line =
     lines.find((text) => text !== "" && !text.startsWith(">") && !text.startsWith("```")) ??
     lines.find((text) => text !== "") ??

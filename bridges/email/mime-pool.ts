@@ -1,7 +1,7 @@
 // Worker threads that parse mail. They start with the first mail, end after half a minute without one, and a mail
 // that takes too long or too much memory costs its worker, not the gateway (email.md 41, E21).
 import { Worker } from "node:worker_threads";
-import type { Incoming } from "#bridge";
+import type { Incoming, Json, StoredFile } from "#bridge";
 import type { MimeAnswer, MimeTask } from "./mime-worker.ts";
 import type { MailAbout } from "./text/letterhead.ts";
 import { defaultMailLimits, type MailLimits, noticeFor } from "./text/notice.ts";
@@ -69,6 +69,12 @@ export class MimePool {
     });
     const answer = await this.#run({ kind: "full", raw }, gaveUp);
     return answer.kind === "full" ? answer.text : "[The text could not be read because the mail's form is broken.]";
+  }
+
+  /** A file of a mail; undefined when there is none, or none can be read. */
+  async file(raw: Uint8Array, source: Json): Promise<StoredFile | undefined> {
+    const answer = await this.#run({ kind: "file", raw, source }, () => ({ kind: "file", file: undefined }));
+    return answer.kind === "file" ? answer.file : undefined;
   }
 
   /** How many worker threads run now. */

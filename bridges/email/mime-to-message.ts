@@ -1,9 +1,11 @@
 // Mail to messages (email.md 6-8, 14-16). Pure; runs in the worker. Whatever the bytes are, something arrives: what
 // cannot be shown becomes a notice that says so.
-import type { Incoming, IncomingAttachment, IncomingMessage } from "#bridge";
-import { type MailBody, type MailFile, readBody } from "./text/body.ts";
-import { cutAt, humanSize, xmlSafe } from "./text/characters.ts";
-import { isProgram } from "./text/file-name.ts";
+import { cleanLabel, cutAt, type Incoming, type IncomingMessage, xmlSafe } from "#bridge";
+import { bounceError } from "./errors.ts";
+import { type MailBody, readBody } from "./text/body.ts";
+import { humanSize } from "./text/characters.ts";
+import { type DeliveryReport, readDeliveryReport } from "./text/delivery-report.ts";
+import { attachmentsOf, fileLines, restLine, warningsAbout } from "./text/files.ts";
 import { unescapeSignatures } from "./text/flowed.ts";
 import { readHead } from "./text/head.ts";
 import { type Letterhead, type MailAbout, printedHeader, readLetterhead } from "./text/letterhead.ts";
@@ -26,12 +28,34 @@ export async function mailToEvents(
   limits: MailLimits = defaultMailLimits,
 ): Promise<Incoming[]> {
   try {
-    const body = readBody(await parseTree(raw));
+    const tree = await parseTree(raw);
+    const body = readBody(tree);
     const letter = readLetterhead(raw, about, self);
-    return [toMessage(letter, body, await textOf(letter, body, about, raw, limits), about)];
+    const message = toMessage(letter, body, await wordsOf(letter, body), about, limits);
+    const report = readDeliveryReport(tree, letter.head);
+    return [report === undefined ? message : fateOf(report, message, about)];
   } catch (error) {
     return [noticeFor(raw, about, self, error instanceof TooComplex ? error.message : "its form is broken")];
   }
+}
+
+/**
+ * A report about a mail that the gateway sent belongs to that mail. One about another is shown where the user may have sent
+ * it with another program; a mail domain of the gateway's own has no other: there it is backscatter (email.md 25).
+ */
+function fateOf(report: DeliveryReport, message: IncomingMessage, about: MailAbout): Incoming {
+  const { action, recipient, messageId } = report;
+  const event = {
+    id: message.id,
+    peer: { kind: "contact", id: recipient },
+    from: recipient,
+    sentAt: message.sentAt,
+    target: messageId,
+    ...(about.source === "imap" ? { otherwise: message } : {}),
+  } as const;
+  if (action === "failed") return { ...event, type: "failed", ...bounceError(report, recipient) };
+  const text = `[Your message has not been delivered yet; the mail server goes on trying${report.diagnostic === "" ? "" : `: "${cleanLabel(report.diagnostic, 150)}"`}]`;
+  return { ...event, type: "delayed", text };
 }
 
 /** All the text of a mail, untrimmed, for the `full` command. */
@@ -51,18 +75,29 @@ export async function fullText(raw: Uint8Array): Promise<string> {
     : `${cutAt(whole, fullTextLength)}\n[…cut here: the rest is too long to show.]`;
 }
 
-function toMessage(letter: Letterhead, body: MailBody, text: string, about: MailAbout): IncomingMessage {
-  const notes = [...letter.notes];
+function toMessage(
+  letter: Letterhead,
+  body: MailBody,
+  words: string,
+  about: MailAbout,
+  limits: MailLimits,
+): IncomingMessage {
+  const alone = words === "";
+  // Of a mail that is not there whole a file may be cut: it is only named.
+  const whole = about.truncated !== true;
+  const attachments = whole ? attachmentsOf(body.files, alone) : [];
+  const lines = whole ? restLine(body.files, alone) : fileLines(body.files, alone);
+  const text = [cap(words, limits.textLength, letter.peer.id), lines].filter((part) => part !== "").join("\n\n");
+  const notes = [...letter.notes, ...warningsAbout(attachments)];
   if (body.replaced > 0)
     notes.push(`${body.replaced} unreadable character${body.replaced === 1 ? " was" : "s were"} left out.`);
-  if (about.truncated === true)
+  if (!whole)
     notes.push(
       `This mail is too big to be loaded whole${about.size === undefined ? "" : ` (${humanSize(about.size)})`}.`,
     );
-  const attachments: IncomingAttachment[] = body.files.map(({ name, type, size }) => ({ name, type, size }));
   return {
     ...eventBase(letter),
-    text,
+    text: text === "" && attachments.length === 0 ? insteadOfText(about) : text,
     ...(letter.automatic || body.report ? { automatic: true } : {}),
     ...(attachments.length > 0 ? { attachments } : {}),
     ...(notes.length > 0 ? { note: xmlSafe(notes.join(" · ")).text } : {}),
@@ -70,13 +105,13 @@ function toMessage(letter: Letterhead, body: MailBody, text: string, about: Mail
   };
 }
 
-async function textOf(
-  letter: Letterhead,
-  body: MailBody,
-  about: MailAbout,
-  raw: Uint8Array,
-  limits: MailLimits,
-): Promise<string> {
+function insteadOfText({ truncated, size }: MailAbout): string {
+  if (truncated !== true) return "(no text)";
+  return `[This mail is too big to be shown${size === undefined ? "" : `: ${humanSize(size)}`}.]`;
+}
+
+/** What its author wrote, without what is quoted, and the mails inside. */
+async function wordsOf(letter: Letterhead, body: MailBody): Promise<string> {
   const forwarded = isForward(letter.subject) || body.nested.length > 0;
   const isAnswer = letter.replyTo.length > 0;
   const mayVanish = body.files.some((file) => !file.inline);
@@ -87,13 +122,7 @@ async function textOf(
   const nested = await Promise.all(body.nested.slice(0, mostNested).map((mail) => nestedText(mail, 1)));
   const lost = body.encrypted ? ["[This mail is encrypted: only a mail program that holds the key can show it.]"] : [];
   const parts = [ownWords.replace(/^(?:[ \t]*\n)+/, ""), ...lost, ...nested].filter((part) => part.trim() !== "");
-  const words = unescapeSignatures(parts.join("\n\n"));
-  const files = fileLines(body.files, words === "");
-  const text = [cap(words, limits.textLength, letter.peer.id), files].filter((part) => part !== "").join("\n\n");
-  if (text !== "") return text;
-  return about.truncated === true
-    ? `[This mail is too big to be shown: ${humanSize(about.size ?? raw.byteLength)}.]`
-    : "(no text)";
+  return unescapeSignatures(parts.join("\n\n"));
 }
 
 /** Cuts at a line or word where one is near, and says how much is missing and how to get it (email.md 9). */
@@ -125,19 +154,4 @@ async function nestedText(mail: Uint8Array, depth: number): Promise<string> {
   } catch {
     return `${label}\n\n[its text could not be read]`;
   }
-}
-
-/** Pictures that the HTML shows are listed when they are big, or when there is nothing else. */
-const smallPicture = 50_000;
-const mostFileLines = 20;
-
-/** One line each, until files themselves travel: "[file: report.pdf, application/pdf, 38 kB]". */
-function fileLines(files: readonly MailFile[], withSmall: boolean): string {
-  const shown = files.filter((file) => withSmall || !file.inline || file.size >= smallPicture);
-  const lines = shown.slice(0, mostFileLines).map((file) => {
-    const warning = isProgram(file.name) ? ", a program: opening it is dangerous" : "";
-    return `[file: ${file.name}, ${file.type}, ${humanSize(file.size)}${warning}]`;
-  });
-  if (shown.length > mostFileLines) lines.push(`[and ${shown.length - mostFileLines} more files]`);
-  return lines.join("\n");
 }

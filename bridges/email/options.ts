@@ -122,6 +122,15 @@ export const emailOptions = z.strictObject({
   domain: domain
     .optional()
     .describe("Domain mode: one mail domain whose addresses belong to the users of an XMPP domain."),
+  attachmentBytes: z
+    .number()
+    .int()
+    .min(0)
+    .max(50 * 1024 * 1024)
+    .default(10 * 1024 * 1024)
+    .describe(
+      "Files of users up to this size are attached to their mails; of a larger one the link stays in the text.",
+    ),
   textLength: z
     .number()
     .int()

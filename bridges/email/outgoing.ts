@@ -5,6 +5,7 @@ import { parseAddress } from "./addressing.ts";
 import { smtpError } from "./errors.ts";
 import { composeMail, type FrozenMail } from "./message-to-mime.ts";
 import type { MailContext } from "./mime-to-message.ts";
+import { createSendWithFile, type OutgoingFileDeps } from "./outgoing-file.ts";
 import { SmtpFailure, type SmtpReceipt } from "./smtp-client.ts";
 import type { SmtpPool } from "./smtp-pool.ts";
 
@@ -17,6 +18,7 @@ export interface OutgoingDeps {
   /** The account's address: the only From and MAIL FROM there is (E10). */
   readonly address: string;
   readonly pool: SmtpPool;
+  readonly files: OutgoingFileDeps;
   /** Account mode: whether a mail with this id is in the user's mailboxes already. */
   readonly isKnown?: (mail: FrozenMail, message: OutgoingMessage) => Promise<boolean>;
   /** Account mode: a copy for Sent. Must not fail. */
@@ -24,18 +26,20 @@ export interface OutgoingDeps {
 }
 
 export function createOutgoing(deps: OutgoingDeps): Outgoing {
-  const freeze = (message: OutgoingMessage): Promise<FrozenMail> => {
-    const name = message.senderName === undefined ? {} : { name: message.senderName };
-    return composeMail(message, { address: deps.address, ...name });
-  };
+  const author = { address: deps.address };
+  const freeze = (message: OutgoingMessage): Promise<FrozenMail> => composeMail(message, author);
+  const sendWithFile = createSendWithFile(author, deps.files);
   return {
     prepare: async (message) => toJson(await freeze(message)),
     async send(message, prepared) {
-      const mail = fromJson(prepared) ?? (await freeze(message));
-      if (message.uncertain && deps.isKnown !== undefined && (await deps.isKnown(mail, message))) return sentAs(mail);
-      const receipt = await submit(deps, mail, message.peer.id);
-      deps.onSent?.(mail);
-      return sentAs(mail, receipt);
+      const frozen = fromJson(prepared) ?? (await freeze(message));
+      if (message.uncertain && deps.isKnown !== undefined && (await deps.isKnown(frozen, message)))
+        return sentAs(frozen);
+      return sendWithFile(message, frozen, async (mail) => {
+        const receipt = await submit(deps, mail, message.peer.id);
+        deps.onSent?.(mail);
+        return sentAs(mail, receipt);
+      });
     },
   };
 }

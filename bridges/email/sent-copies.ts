@@ -1,8 +1,7 @@
 // Account mode: the copy of a sent mail in the user's Sent mailbox, and the look for one before a mail whose fate is
 // unknown goes out again.
 import type { ImapFlow } from "imapflow";
-import { BridgeError, type Logger, type OutgoingMessage } from "#bridge";
-import { pause } from "./deadline.ts";
+import { BridgeError, type Logger, type OutgoingMessage, pause } from "#bridge";
 import { command, type ReadLimits, searchUids } from "./incoming.ts";
 import type { MailboxSession } from "./mailbox-session.ts";
 import type { FrozenMail } from "./message-to-mime.ts";
@@ -26,6 +25,8 @@ export interface SentCopiesDeps {
 
 /** Copies that wait while the mailbox is away; the mails themselves are sent, so the oldest may go. */
 const mostWaiting = 50;
+/** Of those, in bytes: a mail with a file is large. */
+const mostBytes = 32 * 1024 * 1024;
 const attempts = 5;
 /** Gmail and Outlook need a moment to file what was submitted. */
 const filingTime = 3000;
@@ -37,6 +38,7 @@ const closingGrace = 2000;
 export function createSentCopies(deps: SentCopiesDeps): SentCopies {
   let sentPath: string | undefined;
   let waiting = 0;
+  let bytes = 0;
   const closing = new AbortController();
   const running = new Set<Promise<void>>();
 
@@ -59,13 +61,15 @@ export function createSentCopies(deps: SentCopiesDeps): SentCopies {
   };
   return {
     keep(mail) {
-      if (waiting >= mostWaiting) {
-        deps.log.warn({ waiting }, "too many copies wait for the mailbox: this one is left out");
+      if (waiting >= mostWaiting || (waiting > 0 && bytes + mail.raw.length > mostBytes)) {
+        deps.log.warn({ waiting, bytes }, "too many copies wait for the mailbox: this one is left out");
         return;
       }
       waiting += 1;
+      bytes += mail.raw.length;
       const work = keep(mail).finally(() => {
         waiting -= 1;
+        bytes -= mail.raw.length;
         running.delete(work);
       });
       running.add(work);

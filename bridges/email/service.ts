@@ -2,6 +2,7 @@
 // smarthost; nobody signs in.
 import type { Json, OutgoingMessage, Sent, Service, ServiceHost } from "#bridge";
 import { addressOfUser } from "./domain-address.ts";
+import type { Gate } from "./gate.ts";
 import type { HostPolicy } from "./host-policy.ts";
 import { type Listener, type ListenerTimes, memoryBudget, startListener } from "./lmtp.ts";
 import { type DomainOptions, type EmailOptions, parseListen } from "./options.ts";
@@ -15,6 +16,8 @@ const smtpIdle = 30_000;
 export interface ServiceDeps {
   readonly domain: DomainOptions;
   readonly resolvePolicy: HostPolicy;
+  /** Files of all accounts on their way. */
+  readonly gate: Gate;
   readonly times?: ListenerTimes;
 }
 
@@ -51,7 +54,17 @@ export async function startService(host: ServiceHost<EmailOptions>, deps: Servic
   return {
     addressOf: (user) => addressOfUser(user, domain),
     async connect(account, session) {
-      const outgoing = createOutgoing({ address: account.self, pool });
+      const outgoing = createOutgoing({
+        address: account.self,
+        pool,
+        files: {
+          fetch: session.fetch,
+          signal: session.signal,
+          log: session.log,
+          mostBytes: host.options.attachmentBytes,
+          gate: deps.gate,
+        },
+      });
       session.status("online");
       return {
         prepare: (message: OutgoingMessage): Promise<Json> => outgoing.prepare(message),

@@ -2,6 +2,7 @@
 // sends; each comes back on its own.
 import type { Host, Json, MessageRef, OutgoingMessage, Peer, Sent, Session } from "#bridge";
 import type { EmailCredentials } from "./endpoint.ts";
+import type { Gate } from "./gate.ts";
 import type { HostPolicy } from "./host-policy.ts";
 import { openImap } from "./imap-client.ts";
 import type { ReadLimits } from "./incoming.ts";
@@ -19,6 +20,8 @@ export interface AccountSessionDeps {
   readonly credentials: EmailCredentials;
   readonly options: EmailOptions;
   readonly policy: HostPolicy;
+  /** Files of all accounts on their way. */
+  readonly gate: Gate;
   /** What tests make shorter. */
   readonly times: Partial<MailboxTimes>;
 }
@@ -57,6 +60,13 @@ export function startAccountSession(deps: AccountSessionDeps, host: Host): Sessi
   const outgoing = createOutgoing({
     address: credentials.address,
     pool,
+    files: {
+      fetch: host.fetch,
+      signal: host.signal,
+      log: host.log,
+      mostBytes: deps.options.attachmentBytes,
+      gate: deps.gate,
+    },
     isKnown: (mail, message) => copies.isKnown(mail, message),
     onSent: (mail) => copies.keep(mail),
   });

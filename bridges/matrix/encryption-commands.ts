@@ -1,9 +1,8 @@
 // What users can tell the gateway about encryption: "recover", "verify", "encryption". The recovery key is used once and
 // kept nowhere.
-import { type Answers, BridgeError, type Prompt, type SessionCommand } from "#bridge";
+import { type Answers, BridgeError, pause, type Prompt, type SessionCommand } from "#bridge";
 import type { SasEmoji, Verification } from "./crypto/verification.ts";
 import type { Encryption } from "./encryption.ts";
-import { pause } from "./pause.ts";
 import { displayName } from "./room-state.ts";
 import type { Rooms } from "./rooms.ts";
 import { cleanLabel } from "./text/characters.ts";

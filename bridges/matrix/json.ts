@@ -1,4 +1,5 @@
-// Reading JSON that others wrote. Nothing here throws on a wrong shape, and only own properties are ever seen.
+// Reading JSON that others wrote (security.md M03). Nothing here throws on a wrong shape, and only own properties are ever
+// seen: `__proto__` and `constructor` are names like any other.
 
 /** A JSON object as it came from outside: every value is still to be looked at. */
 export type JsonObject = Readonly<Record<string, unknown>>;

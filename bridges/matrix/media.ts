@@ -2,6 +2,7 @@
 // (Client-Server API, "Content repository", "Sending encrypted attachments").
 import {
   BridgeError,
+  fetchFile,
   type FileContent,
   type FileRange,
   type GuardedFetch,
@@ -31,7 +32,7 @@ export interface Media {
 }
 
 const headTimeout = 30_000;
-const fetchTimeout = 120_000;
+const uploadTimeout = 120_000;
 const mediaType = /^[\w.+-]{1,64}\/[\w.+-]{1,64}$/;
 
 export function createMedia(deps: MediaDeps): Media {
@@ -57,11 +58,9 @@ export function createMedia(deps: MediaDeps): Media {
     },
     async take(file, encrypted) {
       const most = await limit();
-      if ((file.size ?? 0) > most) throw tooBig(most);
-      const { bytes, type } = await fetchFile(file, most, deps);
+      const { bytes, type, name } = await fetchFile(file, { fetch: deps.fetch, most, signal: deps.signal });
       const sealed = encrypted ? await seal(bytes) : undefined;
       const mxc = await upload(deps, sealed?.bytes ?? bytes, sealed === undefined ? type : "application/octet-stream");
-      const name = file.name ?? nameOf(file.url);
       return { mxc, name, type, size: bytes.length, ...(sealed === undefined ? {} : { file: sealed.keys }) };
     },
   };
@@ -114,34 +113,6 @@ function factsOf(response: Response): Omit<FileContent, "body"> {
   };
 }
 
-async function fetchFile(
-  file: OutgoingFile,
-  most: number,
-  deps: MediaDeps,
-): Promise<{ bytes: Buffer<ArrayBuffer>; type: string }> {
-  try {
-    const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(fetchTimeout)]);
-    const response = await deps.fetch(file.url, { signal, timeout: headTimeout, maxBytes: most });
-    if (!response.ok) {
-      await response.body?.cancel();
-      const kind = response.status >= 500 || response.status === 429 ? "retry" : "reject";
-      throw new BridgeError(kind, `The file cannot be fetched from where it was uploaded (${response.status}).`);
-    }
-    const told = Number(response.headers.get("content-length") ?? 0);
-    if (told > most) {
-      await response.body?.cancel();
-      throw tooBig(most);
-    }
-    const bytes = Buffer.from(await response.arrayBuffer());
-    if (bytes.length > most) throw tooBig(most);
-    const type = file.type ?? response.headers.get("content-type")?.split(";", 1)[0]?.trim() ?? "";
-    return { bytes, type: mediaType.test(type) ? type.toLowerCase() : "application/octet-stream" };
-  } catch (cause) {
-    if (cause instanceof BridgeError) throw cause;
-    throw new BridgeError("retry", "The file cannot be fetched from where it was uploaded.", { cause });
-  }
-}
-
 async function upload({ api, signal }: MediaDeps, body: Buffer<ArrayBuffer>, type: string): Promise<string> {
   try {
     const response = await api.raw(["_matrix", "media", "v3", "upload"], {
@@ -149,7 +120,7 @@ async function upload({ api, signal }: MediaDeps, body: Buffer<ArrayBuffer>, typ
       headers: { "content-type": type },
       body,
       signal,
-      timeout: fetchTimeout,
+      timeout: uploadTimeout,
       maxBytes: 65_536,
     });
     const answer: unknown = await response.json().catch(() => undefined);
@@ -167,19 +138,4 @@ async function seal(plain: Buffer<ArrayBuffer>): Promise<{ bytes: Buffer<ArrayBu
   const { body, keys } = encryptFile(new Blob([plain]).stream());
   const bytes = Buffer.from(await new Response(body).arrayBuffer());
   return { bytes, keys: keys() };
-}
-
-function nameOf(url: string): string {
-  try {
-    return decodeURIComponent(new URL(url).pathname.split("/").at(-1) ?? "");
-  } catch {
-    return "";
-  }
-}
-
-function tooBig(most: number): BridgeError {
-  const size = `${Math.floor(most / 1024 / 1024)} MiB`;
-  return new BridgeError("reject", `The file is too big: at most ${size} go to Matrix.`, {
-    condition: "policy-violation",
-  });
 }

@@ -1,11 +1,9 @@
 // The sync loop of one account (Client-Server API, "Syncing"): long polls, one after the other, each answer read, told and
 // committed with its token before the next is asked for. Comes back whatever happens.
-import { BridgeError, type Host, type Incoming, type Json } from "#bridge";
-import { backoff, type BackoffTimes } from "./backoff.ts";
+import { backoff, type BackoffTimes, BridgeError, type Host, type Incoming, type Json, pause } from "#bridge";
 import { MatrixError, matrixError } from "./errors.ts";
 import { type Reader, type Reading, readSync } from "./incoming.ts";
 import { type JsonObject, textAt } from "./json.ts";
-import { pause } from "./pause.ts";
 import { stateTypes } from "./room-state.ts";
 
 export interface SyncTimes extends BackoffTimes {

@@ -1,5 +1,6 @@
 // What a bridge is. Read this file and the toy bridge in bridges/toy, then write your own.
 import type { Hint, Incoming, IncomingOriginal } from "./events.ts";
+import type { StoredFile } from "./files.ts";
 import type { Answers, Browser, Prompt, SessionCommand, SignedIn } from "./login.ts";
 import type { Json, OutgoingMessage, RemoteId, Sent } from "./message.ts";
 import type { OperatorCommand } from "./operator.ts";
@@ -88,6 +89,14 @@ export interface GuardedInit extends RequestInit {
 export type HttpHandler = (request: Request) => Promise<Response>;
 
 export type SessionState = "connecting" | "online" | "retrying" | "login-required";
+
+/** Where a bridge listens by itself: what no HTTP is, such as mail. */
+export interface ListeningPort {
+  /** The option that names it, such as "domain.lmtp". */
+  readonly option: string;
+  readonly host: string;
+  readonly port: number;
+}
 
 /** What the core gives one session. */
 export interface Host {
@@ -214,11 +223,18 @@ export interface Bridge<Options = unknown, Credentials extends Json = Json, V ex
   connect(account: Account<Options, Credentials>, host: Host): Promise<Session<V>>;
   /** Domain mode: undefined when the options do not ask for it. */
   serve?(host: ServiceHost<Options>): Promise<Service | undefined>;
+  /** Domain mode: where `serve` will listen, for the operator who checks whether these ports are free. */
+  listens?(options: Options): readonly ListeningPort[];
   /** Turn stored bytes into events. Must not need a connection. An error is a `retry`; hostile bytes are no error. */
   open?(
     original: IncomingOriginal,
     account: { readonly id: number; readonly self: RemoteId; readonly options: Options },
   ): Promise<readonly Incoming[]>;
+  /**
+   * A file in stored bytes: `source` is what an attachment carried that `open` returned. Undefined when there is none.
+   * Needs no connection. Bridges whose files lie on the network have the verb `openFile` instead.
+   */
+  fileIn?(raw: Uint8Array, source: Json, options: Options): Promise<StoredFile | undefined>;
   /** The whole text of stored bytes, for a user who got it cut. */
   fullText?(raw: Uint8Array, options: Options): Promise<string>;
   /** What the operator can ask on the command line, such as a file for the network's server. */

@@ -19,7 +19,7 @@ export interface IncomingAttachment {
   readonly type: string;
   /** In bytes; absent when unknown. */
   readonly size?: number;
-  /** What `openFile` needs to read it; absent: it cannot be read, only named. Never shown to anybody. */
+  /** What `openFile`, or for stored bytes `fileIn`, needs to read it; absent: it cannot be read, only named. Never shown to anybody. */
   readonly source?: Json;
   /** Pixels. */
   readonly width?: number;
@@ -118,13 +118,24 @@ export interface IncomingRead extends IncomingBase {
   readonly target: RemoteId;
 }
 
-/** A message we sent was refused after all. */
-export interface IncomingFailed extends IncomingBase {
-  readonly type: "failed";
+/** News of a message the user sent to `peer`. Where they sent none with this id to that peer, it is not believed. */
+interface IncomingFate extends IncomingBase {
   readonly target: RemoteId;
-  readonly condition: Condition;
   /** One sentence for the user. */
   readonly text: string;
+  /** What to show when it is not believed. Absent: nothing. */
+  readonly otherwise?: IncomingMessage;
+}
+
+/** A message we sent was refused after all: it becomes an error on that very message, however late. */
+export interface IncomingFailed extends IncomingFate {
+  readonly type: "failed";
+  readonly condition: Condition;
+}
+
+/** A message we sent is not there yet. The user is told without ringing, in the conversation. */
+export interface IncomingDelayed extends IncomingFate {
+  readonly type: "delayed";
 }
 
 /**
@@ -149,6 +160,7 @@ export type Incoming =
   | IncomingDelivered
   | IncomingRead
   | IncomingFailed
+  | IncomingDelayed
   | IncomingRoom
   | IncomingMembership
   | IncomingOriginal;

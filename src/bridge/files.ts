@@ -16,6 +16,12 @@ export interface FileContent {
   readonly body: ReadableStream<Uint8Array>;
 }
 
+/** A file that lay in bytes which the core keeps. */
+export interface StoredFile {
+  readonly type: string;
+  readonly bytes: Uint8Array;
+}
+
 /** A file that the user sent: a link that their client gave (XEP-0066, XEP-0447). Read it with `host.fetch`. */
 export interface OutgoingFile {
   readonly url: string;
@@ -23,4 +29,12 @@ export interface OutgoingFile {
   readonly type?: string;
   /** In bytes, as the sender's client says. */
   readonly size?: number;
+}
+
+/** The same once it is here. */
+export interface FetchedFile {
+  /** Empty when nobody says one. */
+  readonly name: string;
+  readonly type: string;
+  readonly bytes: Buffer<ArrayBuffer>;
 }

@@ -8,24 +8,34 @@ export interface Starter {
   readonly file: string;
   /** Of the users. */
   readonly domain: string;
-  /** The gateway's own domain for email. */
-  readonly email: string;
-  readonly matrix: string;
+  /** Those that are wanted, at least one. */
+  readonly networks: readonly StarterNetwork[];
+}
+
+export interface StarterNetwork {
+  /** The bridge's. */
+  readonly name: string;
+  readonly title: string;
+  /** The gateway's own domain for it. */
+  readonly jid: string;
 }
 
 /** The text of the file: ten lines that run. */
-export function starterText({ domain, email, matrix }: Omit<Starter, "file">): string {
+export function starterText({ domain, networks }: Omit<Starter, "file">): string {
   return `# Viaduct. All options: config/viaduct.example.yaml. Look for mistakes with: viaduct check -c FILE
 xmpp: { server: 127.0.0.1:5347, domain: ${domain} } # the component port of your XMPP server, and whose users may use this
 store: { path: ./data } # database and key: back up both
 bridges:
-  email:
-    jid: ${email} # the gateway's own domain for email
-    secret: { file: secret.txt } # the same as in the XMPP server
-  matrix:
-    jid: ${matrix} # and for Matrix
-    secret: { file: secret.txt }
-`;
+${networks.map(section).join("")}`;
+}
+
+/** What a line means is said once. */
+function section({ name, title, jid }: StarterNetwork, index: number): string {
+  const [aboutJid, aboutSecret] =
+    index === 0
+      ? [` # the gateway's own domain for ${title}`, " # the same as in the XMPP server"]
+      : [` # and for ${title}`, ""];
+  return `  ${name}:\n    jid: ${jid}${aboutJid}\n    secret: { file: secret.txt }${aboutSecret}\n`;
 }
 
 /** Writes both files, readable by their owner only. Throws when one exists: nothing is ever overwritten. */

@@ -8,6 +8,8 @@ export interface AccountsOptions {
   readonly contacts: ContactStore;
   /** The address a user has in domain mode; undefined without domain mode. */
   readonly domainAddress: (bridge: string, user: string) => RemoteId | undefined;
+  /** False: it stays stored, but nothing is sent through it. */
+  readonly isInUse: (account: AccountRecord) => boolean;
   /** Over all bridges. */
   readonly mostPerUser: number;
 }
@@ -64,10 +66,10 @@ export class Accounts {
 
   /**
    * The account a conversation belongs to: the one that knows the contact, else the one the user signed in with last,
-   * else the domain account. Undefined: the user has none and domain mode gives none.
+   * else the domain account. Undefined: the user has none that is in use.
    */
   async forContact(bridge: string, user: string, contact: RemoteId): Promise<AccountRecord | undefined> {
-    const accounts = this.of(bridge, user);
+    const accounts = this.of(bridge, user).filter(this.#o.isInUse);
     if (accounts.length > 1) {
       const [known] = await this.#o.contacts.knownBy(
         accounts.map((account) => account.id),

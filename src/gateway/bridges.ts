@@ -5,10 +5,12 @@ import type {
   HttpHandler,
   Incoming,
   IncomingOriginal,
+  Json,
   Logger,
   RecordChanges,
   RemoteId,
   Service,
+  StoredFile,
 } from "#bridge";
 import { Contacts } from "./contacts.ts";
 import { GatewayError } from "./errors.ts";
@@ -109,6 +111,12 @@ export class Bridges {
     const account = this.#o.account(id);
     const attached = this.ofAccount(id);
     return account && attached?.bridge.open?.(original, { id, self: account.self, options: attached.options });
+  }
+
+  /** A file out of stored bytes. Undefined: the account is gone, or there is no such file. */
+  async fileIn(id: AccountId, raw: Uint8Array, source: Json): Promise<StoredFile | undefined> {
+    const attached = this.ofAccount(id);
+    return attached?.bridge.fileIn?.(raw, source, attached.options);
   }
 
   /** Starts the services of domain mode. */

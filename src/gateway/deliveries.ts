@@ -93,19 +93,41 @@ class Batch {
       }
       case "delivered":
       case "read":
-      case "failed": {
-        const target = await this.#known(event.target);
-        if (!target?.fromSelf || target.sender === undefined) return;
-        const origin: Origin = { id: target.xmppId, from: target.sender };
-        const body: IncomingBody =
-          event.type === "failed"
-            ? { kind: "failed", origin, condition: event.condition, text: event.text }
-            : { kind: event.type, origin };
-        return this.#tell(event, target.peer, body);
-      }
+      case "failed":
+      case "delayed":
+        return this.#fate(event);
       case "room":
       case "membership":
         return this.#push(event, {});
+      default:
+        return event satisfies never;
+    }
+  }
+
+  /** Of a message of the user's, to that very peer: nobody gets another one marked (email.md 25). */
+  async #fate(event: Fate): Promise<void> {
+    const target = await this.#known(event.target);
+    const isBelieved = target?.fromSelf && (event.type === "read" || target.peer === peerKey(event.peer));
+    if (!isBelieved || target?.sender === undefined) {
+      const otherwise = "otherwise" in event ? event.otherwise : undefined;
+      return otherwise && this.#message(otherwise);
+    }
+    const origin: Origin = { id: target.xmppId, from: target.sender };
+    switch (event.type) {
+      case "failed": {
+        const { condition, text } = event;
+        return this.#tell(event, target.peer, { kind: "failed", origin, condition, text, late: true });
+      }
+      case "delayed": {
+        const { id, peer, sentAt, text } = event;
+        const words = { type: "message", id, peer, from: peer.id, sentAt, text, unstyled: true } as const;
+        // What the user writes next answers what was before.
+        const context = target.context === undefined ? {} : { context: target.context };
+        return this.#message({ ...words, automatic: true, replyTo: [event.target], ...context });
+      }
+      case "delivered":
+      case "read":
+        return this.#tell(event, target.peer, { kind: event.type, origin });
       default:
         return event satisfies never;
     }
@@ -252,6 +274,7 @@ class Batch {
   }
 }
 
+type Fate = Extract<Incoming, { readonly type: "delivered" | "read" | "failed" | "delayed" }>;
 type Event = Exclude<Incoming, IncomingMessage>;
 
 const isBy = (target: MessageRecord, from: RemoteId | "self"): boolean =>

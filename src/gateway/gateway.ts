@@ -78,9 +78,12 @@ export class Gateway {
       onReady: (lane) => this.#dispatch(lane),
     });
     store.lanes.onRows((rows) => lanes.add(rows));
+    const isInUse = ({ bridge, mode }: AccountRecord) =>
+      mode === "domain" || bridges.find(bridge)?.accountMode === true;
     const accounts = new Accounts({
       store: store.accounts,
       contacts: store.contacts,
+      isInUse,
       mostPerUser: limits.accountsPerUser,
       domainAddress: (bridge, user) => bridges.find(bridge)?.service?.addressOf(user),
     });
@@ -138,6 +141,7 @@ export class Gateway {
       output: (bridge) => bridges.find(bridge)?.output,
       contacts: (bridge) => bridges.find(bridge)?.contacts,
       stateOf: (account) => sessions.stateOf(account),
+      offersLogin: isInUse,
     });
     const registrations = new Registrations({ clock, log, accounts, sessions, lanes, presence, bridges, rooms });
     const notices = new Notices({ store: store.lanes, clock, accounts, bridges });
@@ -186,6 +190,7 @@ export class Gateway {
         if (peer.kind === "contact") bridges.find(account.bridge)?.output.typing(account.user, from, active);
         else roomReports.typingThere(account, peer.id, from, active);
       },
+      offersLogin: isInUse,
       resume: (account) => this.#outgoing.resume(account),
     });
     this.bridges = bridges;

@@ -52,6 +52,9 @@ const grace = 5_000;
 
 type Verdict = "next" | "wait" | "park";
 
+/** Milliseconds after which the client that sent a message may be gone. */
+const lateAfter = 60_000;
+
 export class OutgoingWorker {
   readonly #o: OutgoingOptions;
   readonly #attempts: Attempts;
@@ -213,6 +216,8 @@ export class OutgoingWorker {
 
   #rejection(row: OutgoingRow, condition: BridgeError["condition"], text: string): Settlement {
     const { origin, kind } = row.body;
+    const now = this.#o.clock.now();
+    const late = now - row.createdAt > lateAfter ? { late: true } : {};
     // Nobody waits for the answer to a read marker.
     const notes: readonly NewRow[] =
       kind === "read"
@@ -222,8 +227,8 @@ export class OutgoingWorker {
               direction: "incoming",
               account: row.account,
               peer: row.peer,
-              key: newKey(this.#o.clock.now()),
-              body: { kind: "failed", origin, condition, text },
+              key: newKey(now),
+              body: { kind: "failed", origin, condition, text, ...late },
             },
           ];
     return { id: row.id, state: "failed", error: text, notes };

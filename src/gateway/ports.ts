@@ -145,7 +145,14 @@ export type IncomingBody =
   | { readonly kind: "room"; readonly event: RoomEvent }
   | { readonly kind: "delivered"; readonly origin: Origin }
   | { readonly kind: "read"; readonly origin: Origin }
-  | { readonly kind: "failed"; readonly origin: Origin; readonly condition: Condition; readonly text: string }
+  | {
+      readonly kind: "failed";
+      readonly origin: Origin;
+      readonly condition: Condition;
+      readonly text: string;
+      /** So long after it was sent that the client which sent it may be gone: then the user is told in words as well. */
+      readonly late?: boolean;
+    }
   /** From the gateway itself (peer `gateway`) or from a contact's JID. */
   | { readonly kind: "notice"; readonly text: string };
 
@@ -316,6 +323,8 @@ export interface FileRecord {
   readonly account: AccountId;
   readonly name: string;
   readonly source: Json;
+  /** The intake row whose bytes it lies in; undefined: it lies on the network. */
+  readonly original: number | undefined;
 }
 
 /** Written by `LaneStore` together with the rows of the messages, for their first `linkedFiles` attachments. */
@@ -335,7 +344,7 @@ export interface Store {
   readonly messages: MessageStore;
   /**
    * Forgets files whose links have expired, and the oldest of what is older than these times: final rows with the raw
-   * bytes of each, and records of messages. At most `limit` of each kind, so that nobody waits for
+   * bytes of each, and records of messages and reactions. At most `limit` of each kind, so that nobody waits for
    * it long; true: there may be more.
    */
   prune(before: { readonly rows: number; readonly records: number }, limit: number): Promise<boolean>;

@@ -19,6 +19,8 @@ export interface PresenceOptions {
   readonly stateOf: (
     account: AccountId,
   ) => { readonly state: SessionState; readonly detail: string | undefined } | undefined;
+  /** Whether a sign-in is to be had for this account. */
+  readonly offersLogin: (account: AccountRecord) => boolean;
 }
 
 export class PresenceBook {
@@ -43,13 +45,13 @@ export class PresenceBook {
   sessionState(account: AccountRecord, state: SessionState, detail: string | undefined): void {
     if (this.#states.get(account.id) === state) return;
     this.#states.set(account.id, state);
-    this.#o.output(account.bridge)?.presence(account.user, undefined, gatewayPresence(state, detail));
+    this.#o.output(account.bridge)?.presence(account.user, undefined, this.#gateway(account, state, detail));
   }
 
   /** What a probe or a fresh subscription is answered with. */
   of(account: AccountRecord, contact: RemoteId | undefined, name?: string): PresenceOut {
     const live = this.#o.stateOf(account.id);
-    if (contact === undefined) return gatewayPresence(live?.state ?? "connecting", live?.detail);
+    if (contact === undefined) return this.#gateway(account, live?.state ?? "connecting", live?.detail);
     const seen = this.#seen.get(seenKey(account.id, contact)) ?? { available: true };
     return { ...seen, ...(name ? { name } : {}) };
   }
@@ -131,19 +133,21 @@ export class PresenceBook {
       this.#timers.add(timer);
     });
   }
-}
 
-function gatewayPresence(state: SessionState, detail: string | undefined): PresenceOut {
-  switch (state) {
-    case "online":
-      return { available: true };
-    case "connecting":
-      return { available: true, show: "away", status: "Connecting" };
-    case "retrying":
-      return { available: true, show: "away", status: detail ?? "Connecting again" };
-    case "login-required":
-      return { available: true, show: "xa", status: 'Sign in again: send "login"' };
-    default:
-      return state satisfies never;
+  #gateway(account: AccountRecord, state: SessionState, detail: string | undefined): PresenceOut {
+    switch (state) {
+      case "online":
+        return { available: true };
+      case "connecting":
+        return { available: true, show: "away", status: "Connecting" };
+      case "retrying":
+        return { available: true, show: "away", status: detail ?? "Connecting again" };
+      case "login-required": {
+        const status = this.#o.offersLogin(account) ? 'Sign in again: send "login"' : "Signed out";
+        return { available: true, show: "xa", status };
+      }
+      default:
+        return state satisfies never;
+    }
   }
 }

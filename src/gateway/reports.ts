@@ -19,6 +19,8 @@ export interface ReportsOptions {
   /** A line from the gateway to the user, about this account. */
   readonly say: (account: AccountRecord, text: string) => Promise<void>;
   readonly typing: (account: AccountRecord, hint: Extract<Hint, { type: "typing" }>) => void;
+  /** Whether a sign-in is to be had. */
+  readonly offersLogin: (account: AccountRecord) => boolean;
   /** A session may be able to send again. */
   readonly resume: (account: AccountId) => void;
 }
@@ -76,11 +78,14 @@ export class Reports {
   }
 
   sessionState(account: AccountRecord, state: SessionState, detail: string | undefined): void {
-    const { log, presence, say, resume } = this.#o;
+    const { log, presence, say, resume, offersLogin } = this.#o;
     log.info({ account: account.id, state }, "session state");
     if (state === "login-required" && presence.stateOf(account.id) !== state) {
       const why = detail ?? "The network does not accept its credentials any more.";
-      const text = `${account.self} is signed out. ${why} Send "login"; messages wait until then.`;
+      const advice = offersLogin(account)
+        ? 'Send "login"; messages wait until then.'
+        : 'Send "logout" to delete what is stored of it.';
+      const text = `${account.self} is signed out. ${why} ${advice}`;
       say(account, text).catch((error: unknown) =>
         log.error({ err: error, account: account.id }, "the user could not be told to sign in"),
       );

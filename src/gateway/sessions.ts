@@ -16,13 +16,20 @@ import { BridgeError } from "#bridge";
 import type { AccountId, AccountRecord, AccountStore, Clock, TimerHandle } from "./ports.ts";
 import { retryDelay } from "./retry.ts";
 
+/** What a session needs of its bridge. */
+export interface SessionBridge {
+  readonly bridge: AnyBridge;
+  readonly options: unknown;
+  /** Accounts of the users' own may be connected. */
+  readonly accountMode: boolean;
+  readonly service: Service | undefined;
+}
+
 export interface SessionsOptions {
   readonly store: AccountStore;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly bridge: (
-    name: string,
-  ) => { readonly bridge: AnyBridge; readonly options: unknown; readonly service: Service | undefined } | undefined;
+  readonly bridge: (name: string) => SessionBridge | undefined;
   readonly deliver: (
     account: AccountRecord,
     events: readonly Incoming[],
@@ -171,6 +178,8 @@ export class Sessions {
         throw new BridgeError("retry", "domain mode is switched off", { retryAfter: 300_000 });
       return entry.service.connect({ id: account.id, user: account.user, self: account.self }, host);
     }
+    if (!entry.accountMode)
+      throw new BridgeError("login-required", "Your operator has switched off accounts of one's own here.");
     const credentials = await this.#o.store.credentials(account.id);
     if (credentials === undefined)
       throw new BridgeError("login-required", "There are no credentials for this account; sign in again.");

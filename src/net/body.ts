@@ -46,6 +46,8 @@ export function bodyOf(
           source.destroy();
         };
         source.on("data", (chunk: Buffer) => {
+          // What is buffered comes even after `destroy`.
+          if (over) return;
           size += chunk.length;
           if (size > maxBytes) return fail(tooLong);
           controller.enqueue(chunk);

@@ -18,17 +18,28 @@ export function fileWrites({ db, build, vault, fileLifetime }: StoreContext) {
         name: param<string>("name"),
         source: param<Uint8Array>("source"),
         expires_at: param<number>("expiresAt"),
+        original: param<number | null>("original"),
       })
       .onConflict((conflict) =>
         conflict.columns(["key", "position"]).doUpdateSet({
           source: (e) => e.ref("excluded.source"),
           expires_at: (e) => e.ref("excluded.expires_at"),
+          original: (e) => e.ref("excluded.original"),
         }),
       ),
   );
   return {
-    /** Keeps what the attachments of a row, or of an entry of an archive, can be read with. Nothing without links. */
-    keep(account: number, key: string, attachments: readonly IncomingAttachment[], now: number): void {
+    /**
+     * Keeps what the attachments of a row, or of an entry of an archive, can be read with. Nothing without links.
+     * `original`: the intake row whose bytes they lie in.
+     */
+    keep(
+      account: number,
+      key: string,
+      attachments: readonly IncomingAttachment[],
+      now: number,
+      original: number | null = null,
+    ): void {
       if (fileLifetime === undefined) return;
       for (const [position, { name, source }] of attachments.slice(0, linkedFiles).entries()) {
         if (source === undefined) continue;
@@ -40,6 +51,7 @@ export function fileWrites({ db, build, vault, fileLifetime }: StoreContext) {
           name,
           source: sealed,
           expiresAt: now + fileLifetime,
+          original,
         });
       }
     },
@@ -51,7 +63,7 @@ export function fileStore({ db, build, vault, clock }: StoreContext): FileStore 
     db,
     build
       .selectFrom("files")
-      .select(["account", "name", "source"])
+      .select(["account", "name", "source", "original"])
       .where("key", "=", param<string>("key"))
       .where("position", "=", param<number>("position"))
       .where("expires_at", ">=", param<number>("now")),
@@ -61,7 +73,7 @@ export function fileStore({ db, build, vault, clock }: StoreContext): FileStore 
       const row = select.get({ key, position, now: clock.now() });
       if (row === undefined) return undefined;
       const source = JSON.parse(vault.open(place(key, position), row.source)) as Json;
-      return { account: row.account, name: row.name, source };
+      return { account: row.account, name: row.name, source, original: row.original ?? undefined };
     },
   };
 }

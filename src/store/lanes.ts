@@ -55,7 +55,8 @@ export function laneStore(
     if (shown.length > 0) listener(shown);
   };
 
-  const insert = (row: NewRow): LaneRow => {
+  /** `original`: the intake row that it came out of. */
+  const insert = (row: NewRow, original?: number): LaneRow => {
     const id = ++lastId;
     const now = clock.now();
     q.insertRow.run({
@@ -68,7 +69,7 @@ export function laneStore(
       now,
     });
     if (row.direction === "incoming" && row.body.kind === "message")
-      files.keep(row.account, row.key, row.body.message.attachments ?? [], now);
+      files.keep(row.account, row.key, row.body.message.attachments ?? [], now, original);
     return { ...row, id, createdAt: now, notBefore: 0, attempts: 0, state: "queued" };
   };
 
@@ -115,7 +116,7 @@ export function laneStore(
     }
     // Its echo may have been faster than the answer.
     if (s.record) write(s.record, null);
-    return [...(s.notes ?? []).map(insert), ...inRooms(s.rooms)];
+    return [...(s.notes ?? []).map((note) => insert(note)), ...inRooms(s.rooms)];
   };
 
   const inRooms = (work: RoomWork | undefined): readonly LaneRow[] =>
@@ -133,7 +134,7 @@ export function laneStore(
       if (reaction) change(account, reaction);
       rows.push(...inRooms(rooms));
       if (row === undefined) continue;
-      const inserted = insert(row);
+      const inserted = insert(row, ended?.id);
       if (raw) q.insertRaw.run({ id: inserted.id, account, raw, now: inserted.createdAt });
       rows.push(inserted);
     }
@@ -152,7 +153,7 @@ export function laneStore(
       return commits.run(() => {
         const wanted = rows.filter((row) => exists(row.account));
         if (supersedes) for (const row of wanted) q.supersede.run({ ...headArgs(row), kind: supersedes });
-        return wanted.map(insert);
+        return wanted.map((row) => insert(row));
       }, announce);
     },
     async deliver(account, deliveries, options = {}) {

@@ -1,5 +1,5 @@
 // What an operator can have wrong about the folder and the key of the store, told before anything is opened.
-import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 export interface StorePlace {
@@ -19,15 +19,37 @@ export function storeProblems(place: StorePlace): string[] {
 function folderProblem(path: string): string | undefined {
   const about = statSync(path, { throwIfNoEntry: false });
   if (about?.isDirectory() === false) return `store.path ${path} is not a folder: name another one, or move it away.`;
-  let folder = path;
-  while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder);
+  const folder = existingFolder(path);
   try {
     accessSync(folder, constants.W_OK | constants.X_OK);
-    return undefined;
+    return networkProblem(folder);
   } catch (error) {
     const why = codeOf(error) === "EROFS" ? "is on a file system that is read-only" : "cannot be written by this user";
     return `the folder ${folder} ${why}: give it to the user that runs viaduct, or name another store.path.`;
   }
+}
+
+/** The folder itself, or the nearest one above that is there. */
+export function existingFolder(path: string): string {
+  let folder = path;
+  while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder);
+  return folder;
+}
+
+/** Of Linux (statfs(2)). */
+const networkFileSystems: ReadonlyMap<number, string> = new Map([
+  [0x6969, "NFS"],
+  [0x517b, "SMB"],
+  [0xfe534d42, "SMB"],
+  [0xff534d42, "CIFS"],
+  [0x5346414f, "AFS"],
+]);
+
+/** SQLite's log wants memory that is shared and locks that hold (https://sqlite.org/wal.html). */
+function networkProblem(folder: string): string | undefined {
+  const name = networkFileSystems.get(statfsSync(folder).type);
+  if (name === undefined) return undefined;
+  return `the folder ${folder} is on a network file system (${name}), where SQLite can lose a database: name a store.path on a local disk.`;
 }
 
 function keyProblem(place: StorePlace): string | undefined {

@@ -17,7 +17,15 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
       .limit(param<number>("limit")),
   );
   const row = statement(db, build.deleteFrom("lane_rows").where("id", "=", id));
-  const raw = statement(db, build.deleteFrom("originals").where("row_id", "=", id));
+  // Bytes stay with their row, and as long as a link leads to a file in them.
+  const raw = statement(
+    db,
+    build
+      .deleteFrom("originals")
+      .where("row_id", "=", id)
+      .where((e) => e.not(e.exists(e.selectFrom("files").select("key").where("original", "=", id)))),
+  );
+  const rowOf = statement(db, build.selectFrom("lane_rows").select("id").where("id", "=", id));
   const records = statement(
     db,
     build
@@ -29,7 +37,7 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
     db,
     build
       .selectFrom("files")
-      .select(["key", "position"])
+      .select(["key", "position", "original"])
       .where("expires_at", "<", param<number>("now"))
       .orderBy("expires_at")
       .limit(param<number>("limit")),
@@ -37,6 +45,22 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
   const file = statement(
     db,
     build.deleteFrom("files").where("key", "=", param<string>("key")).where("position", "=", param<number>("position")),
+  );
+  const oldReactions = statement(
+    db,
+    build
+      .selectFrom("reactions")
+      .select(["account", "remote_id"])
+      .where("seen_at", "<", param<number>("before"))
+      .orderBy("seen_at")
+      .limit(param<number>("limit")),
+  );
+  const reaction = statement(
+    db,
+    build
+      .deleteFrom("reactions")
+      .where("account", "=", param<number>("account"))
+      .where("remote_id", "=", param<string>("id")),
   );
   const archived = statement(
     db,
@@ -68,8 +92,13 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
       const more = pruneRows(before.rows, limit);
       const forgotten = records.run({ before: before.records, limit });
       const silenced = archived.run({ before: before.records, limit });
+      const reactions = oldReactions.all({ before: before.records, limit });
+      for (const { account, remote_id: id } of reactions) reaction.run({ account, id });
       const files = expiredFiles.all({ now: clock.now(), limit });
-      for (const one of files) file.run(one);
-      return more || [forgotten, silenced, files.length].includes(limit);
+      for (const { key, position, original } of files) {
+        file.run({ key, position });
+        if (original !== null && rowOf.get({ id: original }) === undefined) raw.run({ id: original });
+      }
+      return more || [forgotten, reactions.length, silenced, files.length].includes(limit);
     });
 }

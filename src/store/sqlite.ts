@@ -1,5 +1,5 @@
 // SQLite behind the Store port: one writer, WAL, an fsync per commit, group commit.
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { Kysely, SqliteDialect } from "kysely";
@@ -135,6 +135,18 @@ function lockDatabase(path: string): DatabaseSync {
       `another viaduct is running on ${path}: stop it first, or give this one another store.path`,
       cause,
     );
+  }
+}
+
+/** Whether another process has this database open. Makes no file. */
+export function isInUse(path: string): boolean {
+  if (!existsSync(`${path}-lock`)) return false;
+  try {
+    lockDatabase(path).close();
+    return false;
+  } catch (error) {
+    if (error instanceof StoreError) return true;
+    throw error;
   }
 }
 

@@ -97,6 +97,8 @@ export interface Tables {
     /** What the bridge reads it with, sealed: it may hold a decryption key. */
     source: Uint8Array;
     expires_at: number;
+    /** The intake row whose bytes hold it; NULL: it lies on the network. */
+    original: number | null;
   };
   rooms: {
     account: number;

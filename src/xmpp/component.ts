@@ -175,6 +175,7 @@ export function createComponent(options: ComponentOptions): Component {
     markable: bridge.verbs.includes("markRead"),
     maxStanza: options.maxStanza,
     links: options.links,
+    isOnline: (client) => online.isHere(client),
   });
   return {
     output,

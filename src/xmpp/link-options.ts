@@ -85,7 +85,7 @@ export const splitText = (returned: number, count: number): string =>
 export function explain(end: StreamEnd, jid: string): string {
   switch (end.condition) {
     case "not-authorized":
-      return `the XMPP server refused the component secret for ${jid}: the server's configuration and ours must hold the same one`;
+      return `the XMPP server refused the component secret for ${jid}: the server's configuration and ours must hold the same one (ejabberd says this also of a component that it does not have)`;
     case "host-unknown":
       return `the XMPP server knows no component ${jid}: add it to the server's configuration`;
     case "conflict":

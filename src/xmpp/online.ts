@@ -1,5 +1,5 @@
 // Which clients of a user are online, as far as their presence reached the component. Only a hint: for asking a client what
-// it can do (XEP-0144).
+// it can do (XEP-0144), and for telling in words what nobody may be there to hear.
 import type { Jid } from "./jid.ts";
 
 const mostUsers = 10_000;
@@ -15,6 +15,12 @@ export class Online {
 
   gone(jid: Jid): void {
     if (this.#byUser.get(jid.bare) === jid.toString()) this.#byUser.delete(jid.bare);
+  }
+
+  /** Whether this full JID is the one that `clientOf` gives. */
+  isHere(client: string): boolean {
+    const bare = client.split("/", 1)[0] ?? "";
+    return this.#byUser.get(bare) === client;
   }
 
   clientOf(user: string): string | undefined {

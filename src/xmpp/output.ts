@@ -24,6 +24,8 @@ export interface OutputOptions {
   /** Bytes of the largest stanza. */
   readonly maxStanza: number;
   readonly links: FileLinks | undefined;
+  /** Whether this client, a full JID, is known to be there. */
+  readonly isOnline: (client: string) => boolean;
 }
 
 /** What is left of a message that does not fit into one stanza. */
@@ -138,8 +140,15 @@ export class Output implements XmppOutput {
           gateway: addresses.domain,
           now: clock.now(),
         })
-      : [this.#stanza(item)];
+      : [this.#stanza(item), ...this.#inWords(item)];
     return stanzas.map((stanza) => serialize(stanza, { maxBytes: maxStanza }));
+  }
+
+  /** No server keeps an error for a client that is gone (RFC 6121 section 8.5.3.2.3). */
+  #inWords({ row, user, contact }: OutputItem): readonly Element[] {
+    if (row.body.kind !== "failed" || row.body.late !== true || this.#o.isOnline(row.body.origin.from)) return [];
+    const text = `[A message of yours could not be delivered: ${row.body.text}]`;
+    return [noticeStanza(this.#o.addresses.speaker(contact), user, row.key, text)];
   }
 
   #stanza(item: OutputItem): Element {

@@ -19,10 +19,11 @@ describe("the sources", () => {
 
   test("set timers in src through the clock only", () => {
     const users = files.filter(({ path, text }) => path.startsWith("src/") && usesTimers(withoutComments(text)));
-    // The conformance suite waits in real time: it has no clock, since a bridge gets none either.
+    // Bridges get no clock: the conformance suite waits in real time, and so does what it shares with them.
     expect(users.map(({ path }) => path).sort()).toEqual([
       "src/bridge/harness.ts",
       "src/bridge/test-kit.ts",
+      "src/bridge/waiting.ts",
       "src/clock.ts",
     ]);
   });

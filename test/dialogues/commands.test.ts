@@ -1,6 +1,7 @@
 // What alice can ask the gateway once she is signed in.
 import { describe, expect, test } from "vitest";
 import type { AnyBridge } from "#bridge";
+import { help } from "./help.ts";
 import { aliceSignedIn, startStory, type Story } from "./story.ts";
 
 const writes = (story: Story, text: string) =>
@@ -46,24 +47,7 @@ describe("commands", () => {
   test("are listed by help", async () => {
     const story = await aliceSignedIn();
     await writes(story, "HELP");
-    await reads(
-      story,
-      [
-        "This is the Toy gateway. You can write:",
-        "help - What you can do here",
-        "login - Sign in with an account of your own",
-        "accounts - Your accounts and their state",
-        "add ADDRESS [NAME] - Add a contact",
-        "contacts [ACCOUNT] - Your contacts here",
-        "chats [NAME] - People you have chats with on the network, to add one",
-        "find NAME - Find somebody on the network",
-        "rooms [NAME] - Your rooms on the network, to join one",
-        "leave [NAME] - Leave a room on the network",
-        "full ADDRESS - The whole of the last message of a contact",
-        "logout [ACCOUNT] - Sign out and delete your data here",
-        "cancel - leave a dialogue",
-      ].join("\n"),
-    );
+    await reads(story, help({ without: ["join"] }));
   });
 
   test("that do not exist are answered with the way to help", async () => {

@@ -162,3 +162,73 @@ describe("a password that no longer works", () => {
     expect(story.network.messages.map(({ text }) => text)).toEqual(["one", "two"]);
   });
 });
+
+describe("a refusal that comes hours later", () => {
+  const bounced = {
+    peer: { kind: "contact", id: "bob" },
+    from: "bob",
+    sentAt: 9,
+    text: "There is no mailbox bob.",
+  } as const;
+  const failed = { ...bounced, type: "failed", condition: "item-not-found" } as const;
+
+  const written = async () => {
+    const story = await aliceSignedIn();
+    await story.send(chat("m1", "bob", "<body>Hello?</body>"));
+    await story.until("it is sent", () => story.network.messages.length === 1);
+    await story.skip();
+    return { story, target: story.network.messages[0]?.id ?? "" };
+  };
+  const arrives = (id: string) => `<presence id="${id}" from="alice@localhost/phone" to="toy.localhost"/>`;
+
+  test("is an error on the very message, and nothing else for a client that is there", async () => {
+    const { story, target } = await written();
+    await story.send(arrives("p1"));
+    story.network.tell("al", { ...failed, id: "report-1", target });
+    await story.expect(error("m1", "bob", "cancel", "item-not-found", "There is no mailbox bob."));
+    await story.nothing();
+  });
+
+  test("is told in words as well when the client that sent it is gone: no server keeps an error for it", async () => {
+    const { story, target } = await written();
+    story.network.tell("al", { ...failed, id: "report-1", target });
+    await story.expect(error("m1", "bob", "cancel", "item-not-found", "There is no mailbox bob."));
+    await story.expect(
+      `<message type="chat" id="{id}" from="bob@toy.localhost" to="alice@localhost">
+        <body>[A message of yours could not be delivered: There is no mailbox bob.]</body></message>`,
+    );
+    await story.nothing();
+  });
+
+  test("that names no message of hers to him marks nothing and says nothing", async () => {
+    const { story, target } = await written();
+    story.network.tell("al", { ...failed, id: "report-1", target: "made up" });
+    story.network.tell("al", { ...failed, id: "report-2", target, peer: { kind: "contact", id: "mallory" } });
+    await story.nothing();
+  });
+
+  test("that is not believed is shown as what it came as, where there is such a thing", async () => {
+    const { story } = await written();
+    const otherwise = { ...bounced, type: "message", id: "mail-1", from: "daemon", text: "It bounced." } as const;
+    const peer = { kind: "contact", id: "daemon" } as const;
+    const unknown = { ...failed, id: "report-1", target: "made up" } as const;
+    story.network.tell("al", { ...unknown, otherwise: { ...otherwise, peer, sentAt: Date.now() } });
+    await story.expect(
+      `<message type="chat" id="{id}" from="daemon@toy.localhost" to="alice@localhost"><body>It bounced.</body>
+        <origin-id xmlns="urn:xmpp:sid:0" id="{id}"/><markable xmlns="urn:xmpp:chat-markers:0"/></message>`,
+    );
+  });
+
+  test("that is a delay is words that do not ring, in answer to the message", async () => {
+    const { story, target } = await written();
+    const delayed = { ...bounced, type: "delayed", sentAt: Date.now(), text: "[Not yet.]" } as const;
+    story.network.tell("al", { ...delayed, id: "report-1", target }, { ...delayed, id: "report-2", target: "made up" });
+    await story.expect(
+      `<message type="normal" id="{id}" from="bob@toy.localhost" to="alice@localhost"><body>[Not yet.]</body>
+        <origin-id xmlns="urn:xmpp:sid:0" id="{id}"/>
+        <reply xmlns="urn:xmpp:reply:0" id="m1" to="alice@localhost"/>
+        <unstyled xmlns="urn:xmpp:styling:0"/><markable xmlns="urn:xmpp:chat-markers:0"/></message>`,
+    );
+    await story.nothing();
+  });
+});

@@ -1,7 +1,11 @@
 // The operator lets nobody sign in with an account of their own: nothing speaks of it then.
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { AnyBridge } from "#bridge";
-import { startStory, type Story } from "./story.ts";
+import { help } from "./help.ts";
+import { signIn, startStory, type Story } from "./story.ts";
 
 const commands = "http://jabber.org/protocol/commands";
 const stanzas = "urn:ietf:params:xml:ns:xmpp-stanzas";
@@ -25,24 +29,7 @@ describe("where everybody has an address", () => {
     await writes(story, "login");
     await reads(story, `I do not know "login". Write "help" to see what you can do here.`);
     await writes(story, "help");
-    await reads(
-      story,
-      [
-        "This is the Toy gateway. You can write:",
-        "help - What you can do here",
-        "join - Get your address on this server",
-        "accounts - Your accounts and their state",
-        "add ADDRESS [NAME] - Add a contact",
-        "contacts [ACCOUNT] - Your contacts here",
-        "chats [NAME] - People you have chats with on the network, to add one",
-        "find NAME - Find somebody on the network",
-        "rooms [NAME] - Your rooms on the network, to join one",
-        "leave [NAME] - Leave a room on the network",
-        "full ADDRESS - The whole of the last message of a contact",
-        "logout [ACCOUNT] - Sign out and delete your data here",
-        "cancel - leave a dialogue",
-      ].join("\n"),
-    );
+    await reads(story, help({ without: ["login"] }));
   });
 
   test("the command window has no login", async () => {
@@ -99,5 +86,49 @@ describe("where there is no address either", () => {
     await story.expect(`<message type="error" id="m1" from="bob@toy.localhost" to="alice@localhost/phone">
       <error type="cancel"><not-allowed xmlns="${stanzas}"/>
       <text xmlns="${stanzas}">There is no address for you here.</text></error></message>`);
+  });
+});
+
+describe("an account from before accounts of one's own were switched off", () => {
+  const notice =
+    "alice is signed out. Your operator has switched off accounts of one's own here. " +
+    'Send "logout" to delete what is stored of it.';
+
+  /** Alice signed in as alice; then the operator changed the configuration. */
+  async function switchedOff(domain: boolean) {
+    const dir = mkdtempSync(join(tmpdir(), "viaduct-"));
+    onTestFinished(() => rmSync(dir, { recursive: true }));
+    const before = await startStory({ dir });
+    await signIn(before, "alice", "alice");
+    await before.stop();
+    const story = await startStory({ dir, network: before.network, domain, bridge });
+    await story.expect(
+      `<message type="chat" id="{id}" from="toy.localhost" to="alice@localhost"><body>${notice}</body></message>`,
+    );
+    await story.skip();
+    return story;
+  }
+  const hello = `<message type="chat" id="m1" from="alice@localhost/phone" to="bob@toy.localhost"><body>hi</body></message>`;
+
+  test("is not connected, says so, and can be deleted", async () => {
+    const story = await switchedOff(false);
+    await story.send(hello);
+    await story.expect(`<message type="error" id="m1" from="bob@toy.localhost" to="alice@localhost/phone">
+      <error type="cancel"><not-allowed xmlns="${stanzas}"/>
+      <text xmlns="${stanzas}">There is no address for you here.</text></error></message>`);
+    await writes(story, "logout");
+    await story.expect(
+      `<message type="chat" id="{id}" from="toy.localhost" to="alice@localhost"><body>Sign out of alice: Its credentials, contacts and waiting messages are deleted here. Nothing is deleted on the network.\nWrite "yes" to go on?\n("cancel" leaves this.)</body></message>`,
+    );
+    await writes(story, "yes");
+    await story.until("it is gone", () => story.viaduct.gateway.accounts.of("toy", "alice@localhost").length === 0);
+  });
+
+  test("is not what she writes with where everybody has an address", async () => {
+    const story = await switchedOff(true);
+    await story.send(hello);
+    await story.until("it is sent", () => story.network.messages.length === 1);
+    const modes = story.viaduct.gateway.accounts.of("toy", "alice@localhost").map(({ mode }) => mode);
+    expect(modes).toEqual(["account", "domain"]);
   });
 });

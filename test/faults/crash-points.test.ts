@@ -1,28 +1,16 @@
 // kill -9 at every boundary, first to third time that it is reached, of the mail bridge.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { report } from "./harness/checks.ts";
-import { crashAtPoints } from "./harness/crash-points.ts";
-import type { Direction, Mode } from "./harness/network.ts";
-import { enrol, signIn, startWorld, type World } from "./harness/world.ts";
+import { crashAtPoints, everyWay } from "./harness/crash-points.ts";
+import { settled, startWorld, type World } from "./harness/world.ts";
 
 let world: World;
 beforeAll(async () => {
-  world = await startWorld();
-  const first = await world.start();
-  await signIn(world);
-  await enrol(world);
-  await first.stop();
+  world = await settled(startWorld());
 });
 afterAll(() => world?.stop());
 
-const ways: readonly { direction: Direction; mode: Mode }[] = [
-  { direction: "out", mode: "account" },
-  { direction: "out", mode: "domain" },
-  { direction: "in", mode: "account" },
-  { direction: "in", mode: "domain" },
-];
-
-it.each(ways)("$direction, $mode mode: loses and repeats nothing when killed at any boundary", async (way) => {
+it.each(everyWay)("$direction, $mode mode: loses and repeats nothing when killed at any boundary", async (way) => {
   const { deaths, verdict, missing } = await crashAtPoints(world, way);
   expect(missing).toBe("");
   expect(report(verdict)).toBe("");

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { report } from "./harness/checks.ts";
 import { createScenario, type Scenario } from "./harness/scenario.ts";
-import { enrol, signIn, startWorld, type MailWorld } from "./harness/world.ts";
+import { register, startWorld, type MailWorld } from "./harness/world.ts";
 
 /** The in-flight window of the component stream (limits.window). */
 const window = 32;
@@ -12,9 +12,7 @@ let world: MailWorld;
 let scenario: Scenario;
 beforeAll(async () => {
   world = await startWorld();
-  await world.start();
-  await signIn(world);
-  await enrol(world);
+  await register(world);
 });
 afterAll(() => world?.stop());
 afterEach(() => scenario.close());

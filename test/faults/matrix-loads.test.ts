@@ -4,7 +4,7 @@ import { report } from "./harness/checks.ts";
 import type { Lane } from "./harness/load.ts";
 import { type MatrixWorld, startMatrixWorld } from "./harness/matrix-world.ts";
 import { createScenario, type Scenario } from "./harness/scenario.ts";
-import { enrol, signIn } from "./harness/world.ts";
+import { register } from "./harness/world.ts";
 
 const senders = 30;
 const messages = 200;
@@ -13,9 +13,7 @@ let world: MatrixWorld;
 let scenario: Scenario;
 beforeAll(async () => {
   world = await startMatrixWorld();
-  await world.start();
-  await signIn(world);
-  await enrol(world);
+  await register(world);
 });
 afterAll(() => world?.stop());
 afterEach(() => scenario.close());

@@ -1,29 +1,20 @@
 // As planted-bugs.test.ts, on Matrix: the laws catch the three bugs there too, and say nothing without them.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Verdict } from "./harness/checks.ts";
 import { type MatrixWorld, startMatrixWorld } from "./harness/matrix-world.ts";
+import { plantIf, texts, tolerance } from "./harness/planted.ts";
 import { createScenario, type Scenario } from "./harness/scenario.ts";
-import { enrol, signIn } from "./harness/world.ts";
+import { settled } from "./harness/world.ts";
 
 let world: MatrixWorld;
 let scenario: Scenario;
 beforeAll(async () => {
-  world = await startMatrixWorld();
-  const first = await world.start();
-  await signIn(world);
-  await enrol(world);
-  await first.stop();
+  world = await settled(startMatrixWorld());
 });
 afterAll(() => world?.stop());
 afterEach(async () => {
   await world.halt();
   scenario.close();
 });
-
-const tolerance = { repeats: 32, unanswered: 0 };
-const texts = ({ findings }: Verdict) =>
-  findings.map(({ law, text }) => `${law} ${text.replace(/r[0-9a-f]{6}-/g, "")}`);
-const plantIf = (planted: boolean, plant: string) => (planted ? { plant } : {});
 
 describe.each([true, false])("planted: %s", (planted) => {
   it("acknowledging before the commit: a message is lost after the 200 on its transaction", async () => {

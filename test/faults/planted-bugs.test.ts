@@ -1,29 +1,20 @@
 // An oracle that cannot fail proves nothing: three bugs are planted (VIADUCT_PLANT in test/kit/viaduct-process.ts), and the
 // laws must catch each. The same story without the bug shows that it is the bug which is caught.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Verdict } from "./harness/checks.ts";
+import { plantIf, texts, tolerance } from "./harness/planted.ts";
 import { createScenario, type Scenario } from "./harness/scenario.ts";
-import { enrol, signIn, startWorld, type World } from "./harness/world.ts";
+import { settled, startWorld, type World } from "./harness/world.ts";
 
 let world: World;
 let scenario: Scenario;
 beforeAll(async () => {
-  world = await startWorld();
-  const first = await world.start();
-  await signIn(world);
-  await enrol(world);
-  await first.stop();
+  world = await settled(startWorld());
 });
 afterAll(() => world?.stop());
 afterEach(async () => {
   await world.halt();
   scenario.close();
 });
-
-const tolerance = { repeats: 32, unanswered: 0 };
-const texts = ({ findings }: Verdict) =>
-  findings.map(({ law, text }) => `${law} ${text.replace(/r[0-9a-f]{6}-/g, "")}`);
-const plantIf = (planted: boolean, plant: string) => (planted ? { plant } : {});
 
 describe.each([true, false])("planted: %s", (planted) => {
   it("acknowledging before the commit: a mail is lost after its 250", async () => {

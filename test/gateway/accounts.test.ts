@@ -11,6 +11,7 @@ async function setUp(domain = false) {
       store: store.accounts,
       contacts: store.contacts,
       mostPerUser: 3,
+      isInUse: () => true,
       domainAddress: (_, user) => (domain ? user.slice(0, user.indexOf("@")) : undefined),
     });
   return { store, accounts: make(), again: make };

@@ -83,7 +83,7 @@ describe("a report about a message of the user's", () => {
     [
       "failed",
       { ...report, type: "failed", condition: "item-not-found", text: "Nobody." },
-      { kind: "failed", origin, condition: "item-not-found", text: "Nobody." },
+      { kind: "failed", origin, condition: "item-not-found", text: "Nobody.", late: true },
     ],
   ] as const)("%s goes to the client that sent it, under its id", async (_, event, body) => {
     const [delivery] = await make(event);
@@ -93,6 +93,7 @@ describe("a report about a message of the user's", () => {
 
   test("is left out when the user sent no such message", async () => {
     expect(await make({ ...report, type: "delivered", target: "<forged@net>" })).toEqual([]);
+    expect(await make({ ...report, type: "delivered", peer: { kind: "contact", id: "mallory" } })).toEqual([]);
   });
 
   test("of one kind is not taken for one of another", async () => {

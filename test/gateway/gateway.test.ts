@@ -44,6 +44,10 @@ function bridgeOf(more: Partial<AnyBridge> = {}): AnyBridge {
     verbs: [],
     options: { "~standard": { version: 1, vendor: "test", validate: (value) => value } },
     contacts: { toLocal: (id) => id, fromLocal: (local) => local },
+    async *login() {
+      yield { title: "Sign in", instructions: "", fields: [] };
+      return { self: "al", credentials: {} };
+    },
     connect: async (_, host) => {
       host.status("online");
       return idle;
@@ -159,7 +163,7 @@ describe("permission", () => {
     const body = { kind: "message", origin, text: "hi" } as const;
     const refusal = (user: string) => expect(gateway.submit("toy", user, "bob", body)).rejects;
     await refusal("mallory@evil.test").toThrow("This gateway is not open to you.");
-    await refusal("alice@localhost").toThrow("There is no address for you here.");
+    await refusal("alice@localhost").toThrow('Sign in first: send "login" to the gateway.');
   });
 });
 

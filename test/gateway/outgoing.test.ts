@@ -180,6 +180,7 @@ describe("expiry", () => {
       origin: alice,
       condition: "remote-server-timeout",
       text: "This message could not be delivered within 5 days.",
+      late: true,
     });
     expect(await waiting()).toBe(0);
   });

@@ -23,6 +23,7 @@ async function setUp({ users = 1, contacts: each = 0, subscribed = true } = {}) 
   }
   const states = new Map<number, { state: SessionState; detail: string | undefined }>();
   const presence = new PresenceBook({
+    offersLogin: () => true,
     clock,
     log,
     output: () => output,

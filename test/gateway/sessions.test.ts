@@ -46,7 +46,8 @@ async function setUp(
     clock,
     log: createLog(),
     startsPerSecond: options.startsPerSecond ?? 10,
-    bridge: (name) => (name === "toy" ? { bridge, options: { some: "option" }, service: options.service } : undefined),
+    bridge: (name) =>
+      name === "toy" ? { bridge, options: { some: "option" }, accountMode: true, service: options.service } : undefined,
     deliver: async (account, events, cursor) => void delivered.push([account.id, events, cursor]),
     records: (account) => store.records.of(account),
     fetch: plainFetch,

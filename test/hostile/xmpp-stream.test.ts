@@ -270,7 +270,7 @@ it("X32: a wrong secret is named in the log without the secret, and tried again 
   const { server, clock, until, log, details } = await setUp({ secret: "tr0ub4dor", up: false });
   await until("down");
   const sentence =
-    "the XMPP server refused the component secret for email.localhost: the server's configuration and ours must hold the same one";
+    "the XMPP server refused the component secret for email.localhost: the server's configuration and ours must hold the same one (ejabberd says this also of a component that it does not have)";
   expect(details).toEqual([sentence]);
   expect(log).toEqual([
     `error ${sentence} {"component":"email.localhost","reason":"refused","condition":"not-authorized"}`,

@@ -135,6 +135,22 @@ describe("the guarded fetch", () => {
     expect((await reader.read()).done).toBe(true);
   });
 
+  test.each([
+    ["gives up", { status: 200, bytes: 300_000 }, async (answer: Response) => answer.body?.cancel()],
+    ["never asks", { status: 404, bytes: 100 }, async (answer: Response) => answer.body?.cancel()],
+    [
+      "gets too much",
+      { status: 200, bytes: 300_000 },
+      async (answer: Response) => answer.text().catch(() => undefined),
+    ],
+  ])("goes on in peace when the reader of a body %s", async (_, { status, bytes }, read) => {
+    const { port } = await startServer((_asked, response) => response.writeHead(status).end("x".repeat(bytes)));
+    const fetch = fetchWith({ allow });
+    // Nothing may be thrown later: it would end the process.
+    for (let round = 0; round < 20; round++) await read(await fetch(at(port), { maxBytes: 200_000 }));
+    expect(await (await fetch(at(port), { maxBytes: 400_000 })).text()).toHaveLength(bytes);
+  });
+
   test("ends with the signal's reason, before the head and in the body", async () => {
     const { port } = await startServer((request, response) => {
       if (request.path === "/body") response.write("begin");

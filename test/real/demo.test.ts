@@ -103,13 +103,14 @@ describe("the README", () => {
     ]);
     expect(viaduct(lines[1] ?? "")).toContain("Next: viaduct check");
     expect(withoutComments(readFileSync(join(dir, "viaduct.yaml"), "utf8"))).toBe(withoutComments(configuration));
-    expect(viaduct(lines[2] ?? "")).toMatch(/^ok\nusers: everybody at example\.org\n/);
+    // There is no XMPP server of example.org here.
+    expect(viaduct(`${lines[2]?.split("#")[0]} --offline`)).toMatch(/^ok\nusers: everybody at example\.org\n/);
   });
 
   it("shows a configuration that `check` accepts as it stands, in ten lines", () => {
     expect(configuration.trim().split("\n").length).toBeLessThanOrEqual(10);
     writeFileSync(join(dir, "readme.yaml"), configuration, { mode: 0o600 });
-    expect(viaduct("viaduct check -c readme.yaml")).toMatch(/^ok\n/);
+    expect(viaduct("viaduct check --offline -c readme.yaml")).toMatch(/^ok\n/);
   });
 
   it("shows the lines for Prosody and ejabberd that `check --print` prints", () => {
@@ -128,7 +129,7 @@ describe("the README", () => {
       const [head, bridges] = [configuration.slice(0, start), configuration.slice(start)];
       const whole = `${head}${block}${/^bridges:/m.test(block) ? "" : bridges}`;
       writeFileSync(join(dir, "guide.yaml"), whole, { mode: 0o600 });
-      expect(viaduct("viaduct check -c guide.yaml")).toMatch(/^ok\n/);
+      expect(viaduct("viaduct check --offline -c guide.yaml")).toMatch(/^ok\n/);
     },
   );
 

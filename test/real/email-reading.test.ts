@@ -128,7 +128,12 @@ describe.each(servers)("a mail to a user, on %s", (xmpp) => {
       "",
     ]);
     expect(bodyOf(await alice.hear("dave@example.test"))).toBe(
-      "Here they are.\n\n[file: report.pdf, application/pdf, 38 kB]\n[file: setup.exe, application/octet-stream, 2 bytes, a program: opening it is dangerous]",
+      [
+        "setup.exe is a program: opening it is dangerous.",
+        "Here they are.",
+        "[report.pdf (application/pdf): this gateway has no web server to show files with]",
+        "[setup.exe (application/octet-stream): this gateway has no web server to show files with]",
+      ].join("\n"),
     );
   });
 

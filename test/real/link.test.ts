@@ -143,7 +143,7 @@ describe.each(cases)("$name, privilege $privilege", ({ name, privilege }) => {
     link.start();
     await vi.waitFor(() =>
       expect(details).toEqual([
-        "the XMPP server refused the component secret for email.localhost: the server's configuration and ours must hold the same one",
+        "the XMPP server refused the component secret for email.localhost: the server's configuration and ours must hold the same one (ejabberd says this also of a component that it does not have)",
       ]),
     );
   });

@@ -29,6 +29,8 @@ export interface StageOptions {
   readonly settings?: object;
   readonly limits?: object;
   readonly permissions?: object;
+  readonly web?: object;
+  readonly net?: object;
   readonly log?: GatewayLogger;
   /** Where the gateway keeps its data. Default: a temporary folder, removed by `stop`; one given here stays. */
   readonly dir?: string;
@@ -113,6 +115,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       limits: { minFreeDisk: "1 MiB", ...options.limits },
       dir,
       ...(options.permissions === undefined ? {} : { permissions: options.permissions }),
+      ...(options.web === undefined ? {} : { web: options.web }),
+      ...(options.net === undefined ? {} : { net: options.net }),
       ...(options.log === undefined ? {} : { log: options.log }),
     });
     await until("the component is up", () => running.components.every(({ link }) => link.state === "up"));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createTestClock } from "../kit/clock.ts";
-import { incomingFiles, outgoing } from "../kit/rows.ts";
+import { incomingFiles, original, outgoing } from "../kit/rows.ts";
 import { openTestStore, seedAccounts } from "./open-store.ts";
 
 const source = { mxc: "mxc://a/b", key: "secret" };
@@ -12,6 +12,7 @@ async function open(fileLifetime?: number) {
   return { clock, store };
 }
 
+const day = 86_400_000;
 const cat = { name: "cat.png", type: "image/png", source };
 
 describe("files of messages", () => {
@@ -19,7 +20,7 @@ describe("files of messages", () => {
     const { store } = await open(1_000);
     const row = incomingFiles([{ name: "seen only", type: "text/plain" }, cat]);
     await store.lanes.deliver(1, [{ row }]);
-    expect(await store.files.get(row.key, 1)).toEqual({ account: 1, name: "cat.png", source });
+    expect(await store.files.get(row.key, 1)).toEqual({ account: 1, name: "cat.png", source, original: undefined });
     expect(await store.files.get(row.key, 0)).toBeUndefined();
     expect(await store.files.get(row.key, 2)).toBeUndefined();
     expect(await store.files.get("another", 1)).toBeUndefined();
@@ -47,6 +48,33 @@ describe("files of messages", () => {
     await clock.advance(86_400_000);
     await store.prune({ rows: clock.now(), records: 0 }, 100);
     expect(await store.files.get(row.key, 0)).toBeDefined();
+  });
+
+  test("that lie in stored bytes keep those while a link leads to them, and no longer", async () => {
+    const { store, clock } = await open(30 * day);
+    const row = incomingFiles([cat, cat]);
+    await store.lanes.deliver(1, [original("with files"), original("without")]);
+    await store.lanes.deliver(1, [{ row }], { settle: { id: 1, state: "done" } });
+    await store.lanes.deliver(1, [], { settle: { id: 2, state: "done" } });
+    expect(await store.files.get(row.key, 1)).toMatchObject({ original: 1 });
+    await clock.advance(8 * day);
+    await store.prune({ rows: clock.now() - 7 * day, records: 0 }, 100);
+    expect([await store.lanes.raw(1), await store.lanes.raw(2)]).toEqual([
+      new Uint8Array(Buffer.from("raw")),
+      undefined,
+    ]);
+    await clock.advance(23 * day);
+    await store.prune({ rows: clock.now() - 7 * day, records: 0 }, 100);
+    expect(await store.lanes.raw(1)).toBeUndefined();
+  });
+
+  test("that expire before their row leave its bytes there", async () => {
+    const { store, clock } = await open(day);
+    await store.lanes.deliver(1, [original("mail")]);
+    await store.lanes.deliver(1, [{ row: incomingFiles([cat]) }], { settle: { id: 1, state: "done" } });
+    await clock.advance(2 * day);
+    await store.prune({ rows: clock.now() - 7 * day, records: 0 }, 100);
+    expect(await store.lanes.raw(1)).toBeDefined();
   });
 
   test("S-09: go with their account, at once", async () => {

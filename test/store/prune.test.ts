@@ -115,3 +115,21 @@ describe("old records of messages", () => {
     expect(await known()).toEqual([]);
   });
 });
+
+describe("old reactions", () => {
+  test("are forgotten the oldest first, no more than asked for, until it says that none is left", async () => {
+    const { store, clock } = await setUp();
+    const { reactions } = store;
+    const like = { account: 1, peer: "contact/bob", target: "x", from: "bob", emoji: "👍" };
+    for (const remoteId of ["1", "2", "3"]) {
+      await reactions.add({ ...like, remoteId });
+      await clock.advance(10);
+    }
+    const left = async () => (await reactions.of(1, "contact/bob", "x", "bob")).map(({ remoteId }) => remoteId);
+    const before = { rows: never, records: clock.now() - 10 };
+    expect(await store.prune(before, 1)).toBe(true);
+    expect(await left()).toEqual(["2", "3"]);
+    expect(await store.prune(before, 2)).toBe(false);
+    expect(await left()).toEqual(["3"]);
+  });
+});

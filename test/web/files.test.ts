@@ -44,6 +44,29 @@ describe("a link to a file", () => {
     expect(ranges).toEqual([asked]);
   });
 
+  test("gives a file out of stored bytes, whole and in parts, whether the account is connected or not", async () => {
+    const { shareStored, get } = await startWebServer();
+    const path = await shareStored(`head\n${"0123456789".repeat(20_000)}`, 5);
+    const whole = await get(path);
+    expect([whole.status, whole.headers["content-length"], whole.body]).toEqual([
+      200,
+      "200000",
+      "0123456789".repeat(20_000),
+    ]);
+    expect(await get(path, { range: "bytes=199998-" })).toMatchObject({
+      status: 206,
+      body: "89",
+      headers: { "content-range": "bytes 199998-199999/200000" },
+    });
+    expect((await get(path, { range: "bytes=200000-" })).status).toBe(416);
+    expect(await get(path, {}, "HEAD")).toMatchObject({
+      status: 200,
+      body: "",
+      headers: { "content-length": "200000" },
+    });
+    expect((await get(await shareStored("short", 99))).status).toBe(404);
+  });
+
   test("gives the whole file where the network has no parts, or the part cannot be understood", async () => {
     const whole = await startWebServer({
       files: { open: async () => ({ type: "image/png", size: 3, body: bytes("abc") }) },

@@ -10,7 +10,7 @@ import { createMounts } from "../../src/web/mounts.ts";
 import { startWeb, type WebLimits } from "../../src/web/server.ts";
 import { systemClock } from "../../src/clock.ts";
 import { createLog } from "../gateway/setup.ts";
-import { incomingFiles } from "../kit/rows.ts";
+import { incomingFiles, original } from "../kit/rows.ts";
 import { openTestStore, seedAccounts, testKey } from "../store/open-store.ts";
 
 export const publicUrl = "https://files.example.org/gateway/";
@@ -44,6 +44,8 @@ export interface Web {
   readonly mounts: ReturnType<typeof createMounts>;
   /** A message with one file comes in for the account; returns the path of its link. */
   share(name?: string, account?: number): Promise<string>;
+  /** The same for bytes of the network's that are kept, of which the file is what follows the first `skip`. */
+  shareStored(bytes: string, skip: number): Promise<string>;
   get(path: string, headers?: Record<string, string>, method?: string): Promise<Got>;
 }
 
@@ -92,7 +94,13 @@ export async function startWebServer({
   const session = files && ({ openFile: files.open.bind(files) } as Partial<LiveSession> as LiveSession);
   const links = createLinks({ publicUrl, key: testKey, lifetime });
   const mounts = createMounts({ publicUrl, clock, log, ...(bodyBytes === undefined ? {} : { bodyBytes }) });
-  const reader = createFileReader({ store: store.files, sessionOf: () => session });
+  const reader = createFileReader({
+    store: store.files,
+    raw: store.lanes.raw,
+    fileIn: async (_, raw, skip) =>
+      Number(skip) > raw.length ? undefined : { type: "text/plain", bytes: raw.subarray(Number(skip)) },
+    sessionOf: () => session,
+  });
   const server = await startWeb({
     host: "127.0.0.1",
     port: 0,
@@ -111,6 +119,8 @@ export async function startWebServer({
     await store.close();
   });
   const { port } = server;
+  const pathOf = (row: { readonly key: string }, createdAt: number, name: string) =>
+    new URL(links.link({ key: row.key, createdAt }, 0, name) ?? "").pathname.slice("/gateway".length);
   return {
     port,
     store,
@@ -119,8 +129,13 @@ export async function startWebServer({
     async share(name = "cat.png", account = 1) {
       const row = incomingFiles([{ name, type: "image/png", source: { id: name } }], { account });
       const [stored] = await store.lanes.deliver(account, [{ row }]);
-      const link = links.link({ key: row.key, createdAt: stored?.createdAt ?? 0 }, 0, name);
-      return new URL(link ?? "").pathname.slice("/gateway".length);
+      return pathOf(row, stored?.createdAt ?? 0, name);
+    },
+    async shareStored(text, skip) {
+      const [intake] = await store.lanes.deliver(1, [original(text, { raw: Buffer.from(text) })]);
+      const row = incomingFiles([{ name: "note.txt", type: "text/plain", source: skip }]);
+      const [stored] = await store.lanes.deliver(1, [{ row }], { settle: { id: intake?.id ?? 0, state: "done" } });
+      return pathOf(row, stored?.createdAt ?? 0, "note.txt");
     },
     get: (path, headers = {}, method = "GET") => get(port, path, headers, method),
   };

@@ -36,6 +36,7 @@ async function setUp(options: { window?: number; maxStanza?: number; up?: boolea
     markable: false,
     maxStanza: options.maxStanza ?? 65_536,
     links: undefined,
+    isOnline: (client) => client === origin.from,
   });
   return { ...setup, output, fence, fenced };
 }

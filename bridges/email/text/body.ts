@@ -1,5 +1,5 @@
 // Which parts of a mail are its text, and which are files (email.md 7, 8, 10).
-import { xmlSafe } from "./characters.ts";
+import { xmlSafe } from "#bridge";
 import { decodeText } from "./charset.ts";
 import { cleanFileName } from "./file-name.ts";
 import { unflow } from "./flowed.ts";
@@ -10,7 +10,7 @@ import type { Part } from "./mime-tree.ts";
 export interface MailFile {
   readonly name: string;
   readonly type: string;
-  readonly size: number;
+  readonly bytes: Uint8Array;
   /** A picture that the HTML shows: listed only when it is big or all there is. */
   readonly inline: boolean;
 }
@@ -45,12 +45,20 @@ interface Found {
   report: boolean;
 }
 
-/** All a mail says, in order. Text parts of a multipart/mixed follow one another. */
-export function readBody(root: Part): MailBody {
+/** The files of a mail, in the order of `readBody`. */
+export const filesOf = (root: Part): readonly MailFile[] => findAll(root).files;
+
+function findAll(root: Part): Found {
   const found: Found = { pieces: [], files: [], nested: [], encrypted: false, report: false };
   // A mail that is one text is its text, whatever name it carries.
   if (root.type === "text/plain" || root.type === "text/html") found.pieces.push(readText(root));
   else collect(root, found, false);
+  return found;
+}
+
+/** All a mail says, in order. Text parts of a multipart/mixed follow one another. */
+export function readBody(root: Part): MailBody {
+  const found = findAll(root);
   const safe = xmlSafe(
     found.pieces
       .map((piece) => piece.text().trimEnd())
@@ -189,7 +197,7 @@ function addFile(part: Part, found: Found, inline: boolean): void {
   if (part.children.length > 0 || found.files.length >= mostFiles) return;
   const type = /^[\w.+-]{1,60}\/[\w.+-]{1,80}$/.test(part.type) ? part.type : "application/octet-stream";
   const name = part.fileName === undefined ? defaultName(type) : cleanFileName(decodeHeaderText(part.fileName));
-  found.files.push({ name, type, size: part.bytes.length, inline });
+  found.files.push({ name, type, bytes: part.bytes, inline });
 }
 
 function defaultName(type: string): string {

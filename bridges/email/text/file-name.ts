@@ -1,5 +1,5 @@
 // Names of attachments are labels, never paths (E17).
-import { cleanLabel } from "./characters.ts";
+import { cleanLabel } from "#bridge";
 
 const reserved = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i;
 

@@ -1,9 +1,8 @@
 // Everything about a mail that its header says, as the fields of an event. Runs without the MIME tree, so that a mail
 // that cannot be parsed still has an author, a subject and a place in its thread.
-import type { Json, Peer } from "#bridge";
+import { cleanLabel, type Json, type Peer } from "#bridge";
 import { addressId, displayAddress } from "../addressing.ts";
 import { contentKey, substituteId } from "../content-key.ts";
-import { cleanLabel } from "./characters.ts";
 import { all, decodeHeaderText, first, type Head, readHead } from "./head.ts";
 import { messageIdsIn, threadOf, trimReferences, validMessageId } from "./message-ids.ts";
 import { alsoTo, otherRecipients, readSender, unknownSender } from "./sender.ts";

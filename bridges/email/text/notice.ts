@@ -1,7 +1,7 @@
 // The message for a mail that cannot be shown. Kept apart from the parser, so that the main thread, which makes it when
 // a worker died, does not load one.
-import type { IncomingMessage } from "#bridge";
-import { humanSize, xmlSafe } from "./characters.ts";
+import { type IncomingMessage, xmlSafe } from "#bridge";
+import { humanSize } from "./characters.ts";
 import { contextJson, type Letterhead, type MailAbout, readLetterhead } from "./letterhead.ts";
 
 export interface MailLimits {

@@ -1,7 +1,8 @@
 // Who wrote a mail, as far as its header can be believed, and what about it deserves a word (E02, E03, email.md 39).
 import { domainToUnicode } from "node:url";
+import { cleanLabel } from "#bridge";
 import { addressId, cleanName, displayAddress, looksAlike, namesAnotherAddress, parseAddress } from "../addressing.ts";
-import { cleanLabel, hiddenDirection } from "./characters.ts";
+import { hiddenDirection } from "./characters.ts";
 import { all, first, type Head, type NamedAddress, parseAddressField } from "./head.ts";
 
 /** The contact of mails whose author cannot be told. Reserved name (RFC 2606): no answer can reach anybody. */

@@ -1,9 +1,7 @@
 // Whether the homeserver and the gateway know each other as they should: asked at the start, and again until it is so.
-import type { Logger } from "#bridge";
+import { backoff, type Logger, pause } from "#bridge";
 import { MatrixError, matrixError } from "../errors.ts";
 import type { Homeserver } from "./homeserver.ts";
-import { pause } from "../pause.ts";
-import { backoff } from "../backoff.ts";
 import type { DomainOptions } from "./options.ts";
 
 export interface HealthDeps {

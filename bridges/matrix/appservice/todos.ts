@@ -1,7 +1,6 @@
 // Work that answers an event and needs the homeserver: accept an invitation, decline one, say something. It is written down
 // in the commit of the event, done afterwards, and tried again until it is done, so that the homeserver never waits for it.
-import type { Logger, RecordChanges, Records, RemoteId } from "#bridge";
-import { backoff } from "../backoff.ts";
+import { backoff, type Logger, type RecordChanges, type Records, type RemoteId } from "#bridge";
 import { matrixError } from "../errors.ts";
 import { field, parseBytes, textAt, toBytes } from "../json.ts";
 

@@ -1,6 +1,5 @@
 // What the encryption library wants sent: it keeps the list over restarts and strikes a request when told the answer.
-import { BridgeError, type Logger } from "#bridge";
-import { backoff } from "../backoff.ts";
+import { backoff, BridgeError, type Logger } from "#bridge";
 import type { CryptoWasm, Wasm } from "./wasm.ts";
 
 export type Method = "GET" | "PUT" | "POST";

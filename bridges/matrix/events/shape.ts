@@ -1,20 +1,12 @@
-// Reading JSON that strangers wrote (security.md M03). Own properties only, so that `__proto__` and `constructor` are
-// names like any other; a wrong type is as good as an absent value. Nothing here recurses.
+// The parts of an event, with their bounds (security.md M03). A wrong type is as good as an absent value, and nothing here
+// recurses.
+import { field, isObject } from "../json.ts";
 
-/** A property of an object; undefined for everything else. */
-export function field(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && Object.hasOwn(value, name)
-    ? (value as { readonly [name: string]: unknown })[name]
-    : undefined;
-}
+export { field, isObject } from "../json.ts";
 
 /** A property of a property of an object, and so on. */
 export function at(value: unknown, ...path: readonly string[]): unknown {
   return path.reduce(field, value);
-}
-
-export function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 export function text(value: unknown): string | undefined {

@@ -1,43 +1,18 @@
-// Which characters may travel. One character that XML 1.0 forbids ends the whole component stream, so no text of an
-// event passes on without `cleanText` or `cleanLabel`.
+// The texts of events, and the names of people in them: what all bridges do with characters, and what is Matrix's own.
+import { cleanLabel, xmlSafe } from "#bridge";
 import { parseUserId } from "../ids.ts";
 
-const forbidden = /[\u0000-\u0008\u000b\u000e-\u001f]/g;
-/** U+FFFE and U+FFFF are no characters of XML; U+FDD0 to U+FDEF are, but mark spans inside this bridge. */
-const noncharacters = /[\ufdd0-\ufdef\ufffe\uffff]/g;
+export { cleanLabel, cutAt } from "#bridge";
+
+/** They are characters of XML, but mark spans inside this bridge. */
+const spanMarks = /[\ufdd0-\ufdef]/g;
 
 /** Lines that end in "\n", only characters of XML 1.0 (section 2.2), no white space around. */
 export function cleanText(text: string): string {
-  return text
-    .replace(/\r\n?|\f/g, "\n")
-    .replace(forbidden, "")
-    .replace(noncharacters, "\ufffd")
-    .toWellFormed()
+  return xmlSafe(text)
+    .text.replace(spanMarks, "\ufffd")
     .replace(/^(?:[ \t]*\n)+/, "")
     .trimEnd();
-}
-
-/** C0, C1, bidi controls, zero-width and other invisible format characters: never part of a label. */
-const invisible =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164\ufdd0-\ufdef\ufeff\uffa0\ufff0-\uffff\u{e0000}-\u{e0fff}]/gu;
-
-/** One line that shows what it is: no controls, no bidi, nothing invisible, single spaces, at most `limit` characters. */
-export function cleanLabel(text: string, limit = 200): string {
-  const line = text
-    .slice(0, limit * 4)
-    .toWellFormed()
-    .replace(/[\t\r\n\u2028\u2029]+/g, " ")
-    .replace(invisible, "")
-    .replace(/\s+/g, " ")
-    .trim();
-  return cutAt(line, limit);
-}
-
-/** The first `limit` UTF-16 units, without cutting a surrogate pair. */
-export function cutAt(text: string, limit: number): string {
-  if (text.length <= limit) return text;
-  const end = /[\ud800-\udbff]/.test(text.charAt(limit - 1)) ? limit - 1 : limit;
-  return text.slice(0, end);
 }
 
 /** Anything that reads as a user id or an address, also with look-alikes of "@". */

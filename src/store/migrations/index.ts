@@ -6,6 +6,8 @@ import { reactionsAndRecords } from "./0003-reactions-and-records.ts";
 import { files } from "./0004-files.ts";
 import { rooms } from "./0005-rooms.ts";
 import { slices } from "./0006-slices.ts";
+import { filesInOriginals } from "./0007-files-in-originals.ts";
+import { oldReactions } from "./0008-old-reactions.ts";
 
 export const migrations: Record<string, Migration> = {
   "0001-first": first,
@@ -14,4 +16,6 @@ export const migrations: Record<string, Migration> = {
   "0004-files": files,
   "0005-rooms": rooms,
   "0006-slices": slices,
+  "0007-files-in-originals": filesInOriginals,
+  "0008-old-reactions": oldReactions,
 };

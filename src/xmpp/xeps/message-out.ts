@@ -90,7 +90,7 @@ export function chatStateStanza(from: string, user: string, active: boolean): El
   );
 }
 
-/** A line from the gateway itself. */
+/** A line from the gateway itself: of `from`, or in the conversation with it. */
 export function noticeStanza(from: string, user: string, id: string | undefined, text: string): Element {
   return el("message", { from, to: user, type: "chat", id }, el("body", {}, text));
 }

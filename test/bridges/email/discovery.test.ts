@@ -1,5 +1,6 @@
 // Discovery with an invented network: nothing leaves the machine.
 import { expect, test } from "vitest";
+import type { GuardedFetch } from "#bridge";
 import { readAutoconfig } from "../../../bridges/email/autoconfig.ts";
 import { type Discovery, discover } from "../../../bridges/email/discovery.ts";
 import type { MailResolver, SrvAnswer } from "../../../bridges/email/dns.ts";
@@ -39,11 +40,12 @@ function world(given: {
     srv: async (name) => (given.hang === true ? never : (given.srv?.[name] ?? [])),
     mx: async () => (given.hang === true ? never : (given.mx ?? [])),
   };
-  const get = async (url: string): Promise<string | undefined> => {
+  const fetch: GuardedFetch = async (url) => {
     const { host, pathname } = new URL(url);
-    return given.hang === true ? never : given.documents?.[host + pathname];
+    const document = given.hang === true ? await never : given.documents?.[host + pathname];
+    return new Response(document, { status: document === undefined ? 404 : 200 });
   };
-  return { resolver, get, timeout: 100 };
+  return { resolver, fetch, timeout: 100 };
 }
 
 const find = (address: string, discovery: Discovery, servers = {}): ReturnType<typeof discover> =>

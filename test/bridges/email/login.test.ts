@@ -1,7 +1,6 @@
 // The sign-in dialogue against a real Dovecot and Postfix.
-import { plainFetch } from "../../../src/bridge/harness.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Answers, Prompt, SignedIn } from "#bridge";
+import type { Answers, GuardedFetch, Prompt, SignedIn } from "#bridge";
 import type { EmailCredentials } from "../../../bridges/email/endpoint.ts";
 import { createEmailBridge } from "../../../bridges/email/index.ts";
 import { emailOptions } from "../../../bridges/email/options.ts";
@@ -28,11 +27,19 @@ interface Story {
   readonly error?: unknown;
 }
 
+/** A web without autoconfig documents. */
+const nothingThere: GuardedFetch = async () => new Response(null, { status: 404 });
+
 /** Plays the user: gives the answers one after the other. */
 async function play(accounts: object, answers: readonly Answers[]): Promise<Story> {
-  const bridge = createEmailBridge({ resolver: loopbackResolver, get: async () => undefined });
+  const bridge = createEmailBridge({ resolver: loopbackResolver });
   const options = emailOptions.parse({ accounts });
-  const dialogue = bridge.login?.({ options, log: silentLog, fetch: plainFetch, signal: AbortSignal.timeout(15_000) });
+  const dialogue = bridge.login?.({
+    options,
+    log: silentLog,
+    fetch: nothingThere,
+    signal: AbortSignal.timeout(15_000),
+  });
   if (dialogue === undefined) throw new Error("no login");
   const prompts: Prompt[] = [];
   try {

@@ -33,8 +33,10 @@ export async function open(raw: Uint8Array, about: MailAbout = fromImap, account
   return only(await mailToEvents(raw, about, account));
 }
 
+/** A report about a mail of another program counts as what it is shown as. */
 export function only(events: readonly Incoming[]): IncomingMessage {
-  const [event, ...others] = events;
+  const [first, ...others] = events;
+  const event = first?.type === "failed" || first?.type === "delayed" ? first.otherwise : first;
   if (event?.type !== "message" || others.length > 0)
     throw new Error(`expected one message, got ${JSON.stringify(events)}`);
   return event;

@@ -57,6 +57,15 @@ describe("MimePool", () => {
     expect(made.size).toBeLessThanOrEqual(2);
   });
 
+  it("takes a file out of a mail, and nothing where there is none or the mail cannot be parsed", async () => {
+    const made = pool();
+    const raw = fromBob(["Content-Type: application/pdf; name=a.pdf", "Content-Transfer-Encoding: base64"], ["UERG"]);
+    expect(await made.file(raw, 0)).toEqual({ type: "application/pdf", bytes: new Uint8Array(Buffer.from("PDF")) });
+    expect(await made.file(raw, 1)).toBeUndefined();
+    const bomb = fromBob(['Content-Type: multipart/mixed; boundary="b"'], Array(5_000).fill("--b\r\n"));
+    expect(await made.file(bomb, 0)).toBeUndefined();
+  });
+
   it("E21: ends a worker that takes too long, and makes a notice of the mail", async () => {
     const made = pool({ taskMs: 20, workers: 1 });
     const notice = only(await made.open(slow, fromImap, self));

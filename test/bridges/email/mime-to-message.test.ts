@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fullText, mailToEvents } from "../../../bridges/email/mime-to-message.ts";
+import { fileAt } from "../../../bridges/email/text/files.ts";
 import { arrival, fromBob, fromImap, mail, only, open } from "./mails.ts";
 
 const plain = "Content-Type: text/plain; charset=utf-8";
@@ -332,18 +333,44 @@ describe("files", () => {
   const withFile = (...part: string[]): Buffer =>
     fromBob(['Content-Type: multipart/mixed; boundary="b"'], ["--b", "", "Here.", "--b", ...part, "--b--"]);
 
-  it("are listed, in the text too", async () => {
-    const message = await open(
-      withFile(
-        "Content-Type: application/pdf",
-        'Content-Disposition: attachment; filename="report.pdf"',
-        "Content-Transfer-Encoding: base64",
-        "",
-        "AAAA".repeat(3000),
-      ),
+  it("go with the message, and are read out of the mail by their place in it", async () => {
+    const raw = withFile(
+      "Content-Type: application/pdf",
+      'Content-Disposition: attachment; filename="report.pdf"',
+      "Content-Transfer-Encoding: base64",
+      "",
+      "UERG".repeat(3000),
     );
-    expect(message.attachments).toEqual([{ name: "report.pdf", type: "application/pdf", size: 9000 }]);
-    expect(message.text).toBe("Here.\n\n[file: report.pdf, application/pdf, 9 kB]");
+    expect(await open(raw)).toMatchObject({
+      text: "Here.",
+      attachments: [{ name: "report.pdf", type: "application/pdf", size: 9000, source: 0 }],
+    });
+    expect(await fileAt(raw, 0)).toEqual({
+      type: "application/pdf",
+      bytes: new Uint8Array(Buffer.from("PDF".repeat(3000))),
+    });
+    for (const source of [1, -1, "0", null, { file: 0 }, 1e300]) expect(await fileAt(raw, source)).toBeUndefined();
+  });
+
+  it("are only named where the mail is not there whole", async () => {
+    const raw = withFile(
+      "Content-Type: application/pdf; name=report.pdf",
+      "Content-Transfer-Encoding: base64",
+      "",
+      "UERG",
+    );
+    const message = await open(raw, { ...fromImap, truncated: true, size: 3_000_000 });
+    expect(message.attachments).toBeUndefined();
+    expect(message.text).toBe("Here.\n\n[file: report.pdf, application/pdf, 3 bytes]");
+    expect(message.note).toBe("This mail is too big to be loaded whole (3.0 MB).");
+  });
+
+  it("beyond the twentieth are counted", async () => {
+    const part = ["--b", "Content-Type: application/pdf", "", "PDF"];
+    const raw = fromBob(['Content-Type: multipart/mixed; boundary="b"'], [...Array(25).fill(part).flat(), "--b--"]);
+    const message = await open(raw);
+    expect(message.attachments).toHaveLength(20);
+    expect(message.text).toBe("[and 5 more files]");
   });
 
   it("E22: keep meetings", async () => {
@@ -355,7 +382,7 @@ describe("files", () => {
         "QkVHSU46VkNBTEVOREFS",
       ),
     );
-    expect(message.attachments).toEqual([{ name: "meeting.ics", type: "text/calendar", size: 15 }]);
+    expect(message.attachments).toEqual([{ name: "meeting.ics", type: "text/calendar", size: 15, source: 0 }]);
   });
 
   it("E17: are marked when they are programs", async () => {
@@ -368,9 +395,7 @@ describe("files", () => {
         "TVo=",
       ),
     );
-    expect(message.text).toBe(
-      "Here.\n\n[file: photo.jpg.exe, application/octet-stream, 2 bytes, a program: opening it is dangerous]",
-    );
+    expect(message.note).toBe("photo.jpg.exe is a program: opening it is dangerous.");
   });
 
   it("leave out the small pictures that decorate HTML", async () => {

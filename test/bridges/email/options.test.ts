@@ -10,6 +10,7 @@ test("needs nothing: accounts are on, a mail domain is not", () => {
       maxMailBytes: 2_097_152,
       largeMailBytes: 102_400,
     },
+    attachmentBytes: 10_485_760,
     textLength: 4000,
   });
 });

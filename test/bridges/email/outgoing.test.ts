@@ -1,11 +1,22 @@
 // Sending, against an SMTP server that breaks off where the test says: what is known of a mail's fate, and that the
 // same bytes go out again.
 import { afterEach, expect, test } from "vitest";
+import { createGate } from "../../../bridges/email/gate.ts";
 import { createOutgoing } from "../../../bridges/email/outgoing.ts";
 import { openSmtp } from "../../../bridges/email/smtp-client.ts";
 import { SmtpPool } from "../../../bridges/email/smtp-pool.ts";
 import { outgoingMessage } from "./outgoing-message.ts";
+import { silentLog } from "./recording-host.ts";
 import { type Script, type ScriptedServer, scriptedServer, smtpScript } from "./scripted-server.ts";
+
+/** No message here has a file: outgoing-file.test.ts. */
+const noFiles = {
+  fetch: async () => new Response(null, { status: 404 }),
+  signal: new AbortController().signal,
+  log: silentLog,
+  mostBytes: 0,
+  gate: createGate(1),
+};
 
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -25,7 +36,7 @@ async function setUp(script: Script, security: "none" | "starttls" = "none") {
     () => pool.close(),
     () => server.close(),
   );
-  return { server, pool, outgoing: createOutgoing({ address: "alice@home.test", pool }) };
+  return { server, pool, outgoing: createOutgoing({ address: "alice@home.test", pool, files: noFiles }) };
 }
 
 /** The mails that reached the server: the lines between DATA and the dot. */

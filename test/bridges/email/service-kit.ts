@@ -1,6 +1,7 @@
 // Domain mode as the core would run it: accounts of a map, deliveries in memory.
 import { MemoryRecords, plainFetch } from "../../../src/bridge/harness.ts";
 import type { Incoming, IncomingOriginal, Service, ServiceHost } from "#bridge";
+import { createGate } from "../../../bridges/email/gate.ts";
 import { operatorPolicy } from "../../../bridges/email/host-policy.ts";
 import type { ListenerTimes } from "../../../bridges/email/lmtp.ts";
 import { type DomainOptions, type EmailOptions, emailOptions } from "../../../bridges/email/options.ts";
@@ -76,6 +77,7 @@ export async function runService(
   const service = await startService(host, {
     domain,
     resolvePolicy: policy,
+    gate: createGate(1),
     ...(times === undefined ? {} : { times }),
   });
   return Object.assign(running, { service });

@@ -1,6 +1,7 @@
 // Account mode against a real Dovecot (test/lab).
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Session } from "#bridge";
+import { createGate } from "../../../bridges/email/gate.ts";
 import { createHostPolicy } from "../../../bridges/email/host-policy.ts";
 import { mailboxTimes } from "../../../bridges/email/mailbox-session.ts";
 import { emailOptions } from "../../../bridges/email/options.ts";
@@ -58,6 +59,7 @@ function start(self: string, given: Start = {}): { host: RecordingHost; session:
       credentials: { imap, smtp, address: self, user: self, password: given.password ?? dovecot.password },
       options,
       policy: createHostPolicy(options.accounts, loopbackResolver),
+      gate: createGate(1),
       times: { ...mailboxTimes, first: 50, most: 400, confirmRefusal: [50], jobWait: 2000 },
     },
     host,

@@ -53,6 +53,13 @@ export interface CrashPointsResult {
   readonly missing: string;
 }
 
+export const everyWay: readonly { readonly direction: Direction; readonly mode: Mode }[] = [
+  { direction: "out", mode: "account" },
+  { direction: "out", mode: "domain" },
+  { direction: "in", mode: "account" },
+  { direction: "in", mode: "domain" },
+];
+
 /** Both users are registered; no gateway runs, before and after. */
 export async function crashAtPoints(world: World, options: CrashPointsOptions): Promise<CrashPointsResult> {
   const { direction, mode, hits = 3, without = [] } = options;

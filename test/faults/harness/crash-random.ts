@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Verdict } from "./checks.ts";
 import { createScenario } from "./scenario.ts";
 import { startMatrixWorld } from "./matrix-world.ts";
-import { enrol, signIn, startWorld, type World } from "./world.ts";
+import { register, startWorld, type World } from "./world.ts";
 
 export type NetworkName = "mail" | "matrix";
 
@@ -40,9 +40,7 @@ export async function crashRandom(options: CrashRandomOptions): Promise<CrashRan
   const began = Date.now();
   const world = await worlds[network]();
   try {
-    const first = await world.start();
-    await signIn(world);
-    await enrol(world);
+    const first = await register(world);
     await first.stop();
     const scenario = createScenario(world);
     const lanes = (["account", "domain"] as const).flatMap((mode) => [

@@ -141,3 +141,19 @@ export const signIn = ({ network, alice }: World): Promise<void> => network.sign
 
 /** dora gets hers. The gateway must run. */
 export const enrol = ({ network, dora }: World): Promise<void> => network.enrol(dora);
+
+/** Both have their accounts, and the gateway that gave them runs. */
+export async function register(world: World) {
+  const gateway = await world.start();
+  await signIn(world);
+  await enrol(world);
+  return gateway;
+}
+
+/** The same, and no gateway runs: where stories of crashes begin. */
+export async function settled<W extends World>(starting: Promise<W>): Promise<W> {
+  const world = await starting;
+  const gateway = await register(world);
+  await gateway.stop();
+  return world;
+}

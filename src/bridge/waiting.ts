@@ -1,4 +1,5 @@
-// How long to wait before the next try.
+// Waiting between tries, as every session does it.
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface BackoffTimes {
   /** The pause after the second failure (ms); the first is tried again at once. */
@@ -12,4 +13,9 @@ export function backoff(failures: number, times: BackoffTimes): number {
   if (failures <= 0) return 0;
   const base = Math.min(times.most, times.first * 2 ** Math.min(failures - 1, 30));
   return Math.round(base * (0.8 + Math.random() * 0.4));
+}
+
+/** Sleep that ends early, without an error, when the signal is aborted. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -67,6 +67,7 @@ export async function connectDomain(
     signal: host.signal,
     findAccount: async (id) => (id === self ? { id: 1, user } : undefined),
     enrol: async (name) => (name === user ? { id: 1, self } : undefined),
+    profileOf: async () => ({}),
     deliver: (_account, events) => host.deliver(events),
     deliverAll: async (parcels, records) =>
       host.deliver(

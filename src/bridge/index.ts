@@ -7,5 +7,6 @@ export type * from "./files.ts";
 export type * from "./login.ts";
 export type * from "./message.ts";
 export type * from "./operator.ts";
+export type * from "./people.ts";
 export type * from "./rooms.ts";
 export type * from "./verbs.ts";

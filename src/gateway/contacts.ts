@@ -81,6 +81,15 @@ export class Contacts {
     await this.#o.output.addToRoster(user, id, added.name);
   }
 
+  /** A contact shows something else of themselves. The contact must exist. */
+  describe(
+    account: AccountId,
+    id: RemoteId,
+    update: (stored: ContactRecord) => Pick<ContactRecord, "name" | "avatar">,
+  ): Promise<ContactRecord> {
+    return this.#o.store.change(account, id, (stored = fresh(account, id)) => ({ ...stored, ...update(stored) }));
+  }
+
   async unsubscribe(account: AccountId, id: RemoteId): Promise<void> {
     const contact = await this.#o.store.get(account, id);
     if (contact?.subscribed)

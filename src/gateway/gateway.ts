@@ -2,6 +2,7 @@
 import type { GuardedFetch, HttpHandler, Logger, RemoteId } from "#bridge";
 import { Accounts } from "./accounts.ts";
 import { Arrivals } from "./arrivals.ts";
+import { Avatars } from "./avatars.ts";
 import { Bridges } from "./bridges.ts";
 import { Chat } from "./chat.ts";
 import type { CommandContext, CommandPowers } from "./commands.ts";
@@ -20,10 +21,12 @@ import type { Permissions } from "./permissions.ts";
 import type { AccountRecord, Clock, OutgoingBody, OutputEvents, Store } from "./ports.ts";
 import { createPowers } from "./powers.ts";
 import { PresenceBook } from "./presence.ts";
+import { Profiles } from "./profiles.ts";
 import { Registrations } from "./registrations.ts";
 import { Reports } from "./reports.ts";
 import { contextOf } from "./room-people.ts";
 import { type EnteredRoom, RoomDirectory } from "./room-directory.ts";
+import { RoomPictures } from "./room-pictures.ts";
 import { RoomReports } from "./room-reports.ts";
 import { Rooms } from "./rooms.ts";
 import { Sessions } from "./sessions.ts";
@@ -57,6 +60,8 @@ export class Gateway {
   readonly registrations: Registrations;
   readonly dialogs: Dialogs;
   readonly presence: PresenceBook;
+  readonly profiles: Profiles;
+  readonly roomPictures: RoomPictures;
   readonly hints: UserHints;
   readonly chat: Chat;
   readonly powers: CommandPowers;
@@ -82,10 +87,18 @@ export class Gateway {
     });
     const roomContext = (account: AccountRecord) => contextOf(account, bridges.get(account.bridge), clock.now());
     const arrivals = new Arrivals(clock);
+    const avatars = new Avatars({
+      store: store.avatars,
+      clock,
+      log,
+      sessionOf: (account) => sessions.sessionOf(account),
+    });
+    const roomPictures = new RoomPictures({ store: store.rooms, avatars, contextOf: roomContext });
     const roomReports = new RoomReports({
       store: store.rooms,
       clock,
       arrivals,
+      pictures: roomPictures,
       account: (id) => accounts.get(id),
       contextOf: roomContext,
       output: (bridge) => bridges.get(bridge).output,
@@ -113,6 +126,7 @@ export class Gateway {
       faults,
       limits,
       rooms: roomReports,
+      profiles: () => profiles,
       account: (id) => accounts.get(id),
     });
     const sessions = new Sessions({
@@ -134,6 +148,14 @@ export class Gateway {
       output: (bridge) => bridges.find(bridge)?.output,
       contacts: (bridge) => bridges.find(bridge)?.contacts,
       stateOf: (account) => sessions.stateOf(account),
+    });
+    const profiles = new Profiles({
+      avatars,
+      presence,
+      clock,
+      log,
+      bridge: (name) => bridges.find(name),
+      sessionOf: (account) => sessions.sessionOf(account),
     });
     const registrations = new Registrations({ clock, log, accounts, sessions, lanes, presence, bridges, rooms });
     const notices = new Notices({ store: store.lanes, clock, accounts, bridges });
@@ -190,6 +212,8 @@ export class Gateway {
     this.accounts = accounts;
     this.sessions = sessions;
     this.presence = presence;
+    this.profiles = profiles;
+    this.roomPictures = roomPictures;
     this.registrations = registrations;
     this.hints = new UserHints({ accounts, sessions, log });
     this.dialogs = new Dialogs(clock, limits.dialogsPerUser);

@@ -1,10 +1,13 @@
 // What is old is forgotten, a little at a time: every query here reads by an index, and no more rows than it is told to.
 import type { Store } from "../gateway/ports.ts";
+import { avatarPruner } from "./avatars.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 import { directions } from "./tables.ts";
 
-export function pruner({ db, build, commits, clock }: StoreContext): Store["prune"] {
+export function pruner(context: StoreContext): Store["prune"] {
+  const { db, build, commits, clock } = context;
+  const pruneAvatars = avatarPruner(context);
   const id = param<number>("id");
   const finalRows = statement(
     db,
@@ -71,6 +74,7 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
       const silenced = archived.run({ before: before.records, limit });
       const files = expiredFiles.all({ now: clock.now(), limit });
       for (const one of files) file.run(one);
-      return [old.length, forgotten, silenced, files.length].includes(limit);
+      const pictures = pruneAvatars(limit);
+      return [old.length, forgotten, silenced, files.length, ...pictures].includes(limit);
     });
 }

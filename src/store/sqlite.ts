@@ -6,6 +6,7 @@ import { Kysely, SqliteDialect } from "kysely";
 import { Migrator } from "kysely/migration";
 import { type Clock, type Store, StoreError } from "../gateway/ports.ts";
 import { accountStore, keyFits } from "./accounts.ts";
+import { avatarStore } from "./avatars.ts";
 import { contactStore } from "./contacts.ts";
 import { fileStore } from "./files.ts";
 import { type CommitPoint, GroupCommit } from "./group-commit.ts";
@@ -89,6 +90,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     const { changeRooms, ...lanes } = laneStore(context, tables);
     return {
       accounts: accountStore(context),
+      avatars: avatarStore(context),
       contacts: contactStore(context),
       lanes,
       messages: messageStore(context),

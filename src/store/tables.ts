@@ -19,6 +19,8 @@ export interface Tables {
     name: string | null;
     subscribed: number;
     introduced: number;
+    /** Empty: there was one, and it was taken away. */
+    avatar: string | null;
   };
   lane_rows: {
     id: number;
@@ -107,6 +109,8 @@ export interface Tables {
     members: number | null;
     self: string;
     invited_by: string | null;
+    /** As in `contacts`. */
+    avatar: string | null;
   };
   /** Local parts of rooms, and of contacts for whose id the bridge has none. */
   room_names: {
@@ -127,6 +131,18 @@ export interface Tables {
     state: string;
     listed: number;
     active_at: number;
+    /** As in `contacts`. */
+    avatar: string | null;
+  };
+  /** Avatars that were read. */
+  avatars: {
+    account: number;
+    id: string;
+    /** SHA-1 of the bytes in hexadecimal; both null: there is nothing to show. */
+    hash: string | null;
+    bytes: Uint8Array | null;
+    size: number;
+    read_at: number;
   };
   occupants: {
     account: number;

@@ -5,6 +5,7 @@ import { fewerPages } from "./0002-fewer-pages.ts";
 import { reactionsAndRecords } from "./0003-reactions-and-records.ts";
 import { files } from "./0004-files.ts";
 import { rooms } from "./0005-rooms.ts";
+import { avatars } from "./0006-avatars.ts";
 
 export const migrations: Record<string, Migration> = {
   "0001-first": first,
@@ -12,4 +13,5 @@ export const migrations: Record<string, Migration> = {
   "0003-reactions-and-records": reactionsAndRecords,
   "0004-files": files,
   "0005-rooms": rooms,
+  "0006-avatars": avatars,
 };

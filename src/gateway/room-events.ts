@@ -75,6 +75,8 @@ export type RoomEvent =
   | ({ readonly do: "subject" } & Subject)
   /** Its name, its picture or who may come in. */
   | { readonly do: "configured" }
+  /** Its picture is here now. */
+  | { readonly do: "pictured" }
   | { readonly do: "invited"; readonly by?: RemoteId; readonly name?: string; readonly reason?: string }
   /** A client comes in: it gets the people, the history and the subject. */
   | {

@@ -16,6 +16,9 @@ export interface RoomPicturesOptions {
   readonly contextOf: (account: AccountRecord) => RoomContext;
 }
 
+/** Rows with which the picture of the room itself is told. */
+const namesRoom: ReadonlySet<RoomEvent["do"]> = new Set(["entered", "configured", "pictured"]);
+
 /** Somebody in a row whose picture may be shown. */
 interface Shown {
   readonly id: RemoteId;
@@ -68,7 +71,7 @@ export class RoomPictures {
 
   #ofRoom(rooms: RoomReads, account: AccountRecord, room: RoomRecord, event: RoomEvent): string | undefined {
     const { avatar } = room;
-    if ((event.do !== "entered" && event.do !== "configured") || avatar === undefined) return undefined;
+    if (avatar === undefined || !namesRoom.has(event.do)) return undefined;
     const hash = avatar === null ? "" : rooms.pictureHash(account.id, avatar);
     if (avatar !== null && hash === undefined) this.#wantRoom(account, room.id, avatar);
     return hash ?? undefined;
@@ -91,7 +94,7 @@ export class RoomPictures {
     avatars.want(account.id, avatar, id, async () => {
       const context = contextOf(account);
       await store.change(account.id, (tables) => {
-        if (tables.room(account.id, id)?.avatar === avatar) tell(tables, context, id, { do: "configured" });
+        if (tables.room(account.id, id)?.avatar === avatar) tell(tables, context, id, { do: "pictured" });
       });
     });
   }

@@ -20,6 +20,7 @@ import { gatewayPrompt } from "./xeps/gateway-prompt.ts";
 import { messages } from "./xeps/message-in.ts";
 import { presences } from "./xeps/presence-in.ts";
 import { registration } from "./xeps/register.ts";
+import { userAvatars } from "./xeps/user-avatar.ts";
 import { vcards } from "./xeps/vcard.ts";
 import { NS } from "./ns.ts";
 import { serialize } from "./stanza.ts";
@@ -138,6 +139,7 @@ export function createComponent(options: ComponentOptions): Component {
       idOf: (text) => bridge.contacts.fromLocal(text),
     }),
     vcards({ bridge: name, gateway, title: bridge.identity.title }),
+    ...(bridge.verbs.includes("openAvatar") ? [userAvatars({ bridge: name, gateway })] : []),
     messages({
       bridge: name,
       gateway,

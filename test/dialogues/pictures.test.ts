@@ -53,6 +53,27 @@ test("another name and another picture are seen while alice is online, and that 
   await story.nothing();
 });
 
+test("the picture is there for clients that ask in the way of XEP-0084", async () => {
+  const story = await bobSeen();
+  await story.skip();
+  const ask = (node: string, item = "") => `<iq type="get" id="{id}" from="${phone}" to="${bob}">
+    <pubsub xmlns="http://jabber.org/protocol/pubsub"><items node="urn:xmpp:avatar:${node}">${item}</items></pubsub></iq>`;
+  const answer = (node: string, inside: string) => `<iq type="result" id="{id}" from="${bob}" to="${phone}">
+    <pubsub xmlns="http://jabber.org/protocol/pubsub"><items node="urn:xmpp:avatar:${node}"><item id="${hash(red)}">
+    ${inside}</item></items></pubsub></iq>`;
+  const info = `<info id="${hash(red)}" type="image/png" bytes="${red.length}" width="16" height="16"/>`;
+  await story.ask(ask("metadata"), answer("metadata", `<metadata xmlns="urn:xmpp:avatar:metadata">${info}</metadata>`));
+  await story.ask(
+    ask("data", `<item id="${hash(red)}"/>`),
+    answer("data", `<data xmlns="urn:xmpp:avatar:data">${red.toString("base64")}</data>`),
+  );
+  const missing = `<iq type="error" id="{id}" from="${bob}" to="${phone}"><error type="cancel">
+    <item-not-found xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error></iq>`;
+  await story.ask(ask("data", `<item id="${hash(blue)}"/>`), missing);
+  await story.ask(ask("bookmarks"), missing);
+  await story.nothing();
+});
+
 test("the picture is told again when the server comes back, without asking the network", async () => {
   const story = await bobSeen();
   await story.expect(here(nick("Bob") + photo(hash(red))));

@@ -51,6 +51,8 @@ function eventStanzas(
         ),
         ...pictureStanzas(view, to, context),
       ];
+    case "pictured":
+      return pictureStanzas(view, to, context);
     case "invited":
       return [invitation(item.row, event, to, context)];
     case "entered":

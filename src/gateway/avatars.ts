@@ -14,7 +14,7 @@ const patience = 20_000;
 const pauseAfterFailure = 10 * 60_000;
 const mostFailures = 10_000;
 const longestId = 1_000;
-const turns = { atOnce: 8, perAccount: 2, waiting: 2_000 } as const;
+const turns = { atOnce: 8, perAccount: 2, waiting: 1_000 } as const;
 
 export interface AvatarsOptions {
   readonly store: AvatarStore;

@@ -11,7 +11,7 @@ import { Turns } from "./turns.ts";
 /** Milliseconds before somebody is looked at again. */
 const lookEvery = 86_400_000;
 const mostLooks = 20_000;
-const turns = { atOnce: 8, perAccount: 2, waiting: 2_000 } as const;
+const turns = { atOnce: 8, perAccount: 2, waiting: 1_000 } as const;
 
 /** What is new of a contact; what is absent has not changed. */
 export interface ProfileNews {

@@ -1,56 +1,61 @@
-// Work that waits for its turn: so much at once, so much of one account, and only so much waiting.
+// Work that waits for its turn: so much at once, and of one account only so much, so that nobody waits for all the people of
+// somebody else.
 import type { AccountId } from "./ports.ts";
 
 export interface TurnLimits {
   readonly atOnce: number;
   readonly perAccount: number;
-  /** More than this is refused. */
+  /** Of one account; what comes beyond is refused. */
   readonly waiting: number;
 }
 
-interface Job {
-  readonly account: AccountId;
-  readonly begin: () => void;
+interface Queue {
+  running: number;
+  readonly waiting: (() => void)[];
 }
 
 export class Turns {
   readonly #limits: TurnLimits;
-  readonly #waiting: Job[] = [];
-  readonly #running = new Map<AccountId, number>();
-  #count = 0;
+  /** Accounts with something to do, in the order of their turns. */
+  readonly #queues = new Map<AccountId, Queue>();
+  #running = 0;
 
   constructor(limits: TurnLimits) {
     this.#limits = limits;
   }
 
-  /** What `work` resolves with; undefined when too much waits. */
+  /** What `work` resolves with; undefined when too much of this account waits. */
   async take<T>(account: AccountId, work: () => Promise<T>): Promise<T | undefined> {
-    if (this.#waiting.length >= this.#limits.waiting) return undefined;
+    const queue = this.#queues.get(account) ?? { running: 0, waiting: [] };
+    if (queue.waiting.length >= this.#limits.waiting) return undefined;
+    this.#queues.set(account, queue);
     await new Promise<void>((begin) => {
-      this.#waiting.push({ account, begin });
+      queue.waiting.push(begin);
       this.#next();
     });
     try {
       return await work();
     } finally {
-      this.#count--;
-      const left = (this.#running.get(account) ?? 1) - 1;
-      if (left === 0) this.#running.delete(account);
-      else this.#running.set(account, left);
+      this.#running--;
+      queue.running--;
+      if (queue.running === 0 && queue.waiting.length === 0) this.#queues.delete(account);
       this.#next();
     }
   }
 
-  /** The first whose account has a turn left: nobody waits for all the people of somebody else. */
   #next(): void {
     const { atOnce, perAccount } = this.#limits;
-    while (this.#count < atOnce) {
-      const index = this.#waiting.findIndex(({ account }) => (this.#running.get(account) ?? 0) < perAccount);
-      const [job] = index < 0 ? [] : this.#waiting.splice(index, 1);
-      if (job === undefined) return;
-      this.#count++;
-      this.#running.set(job.account, (this.#running.get(job.account) ?? 0) + 1);
-      job.begin();
+    for (const [account, queue] of this.#queues) {
+      if (this.#running >= atOnce) return;
+      if (queue.running >= perAccount) continue;
+      const begin = queue.waiting.shift();
+      if (begin === undefined) continue;
+      this.#running++;
+      queue.running++;
+      // To the end: the loop comes to it again.
+      this.#queues.delete(account);
+      this.#queues.set(account, queue);
+      begin();
     }
   }
 }

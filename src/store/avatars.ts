@@ -5,8 +5,6 @@ import type { RoomReads } from "../gateway/room-ports.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 
-/** Bytes on the disk. With 20 KiB for one that is 26,000 faces; the oldest are read again when somebody sees them. */
-const mostBytes = 536_870_912;
 const day = 86_400_000;
 /** Milliseconds after which the network is asked again: for what it gave, and for what it did not have. */
 const kept = 90 * day;
@@ -62,8 +60,11 @@ export function pictureHashes({ db, build }: StoreContext): Pick<RoomReads, "pic
   return { pictureHash: (account, avatar) => find.get({ account, avatar })?.hash };
 }
 
-/** Forgets what is old and the oldest of what is too much. Returns how much of each, at most `limit`. */
-export function avatarPruner({ db, build, clock }: StoreContext): (limit: number) => readonly number[] {
+/**
+ * Forgets what is old and the oldest of what is too much: it is read again when somebody sees it. Returns how much of each,
+ * at most `limit`.
+ */
+export function avatarPruner({ db, build, clock, pictureBytes }: StoreContext): (limit: number) => readonly number[] {
   const rows = build
     .selectFrom("avatars")
     .select(["account", "id", "size"])
@@ -85,7 +86,7 @@ export function avatarPruner({ db, build, clock }: StoreContext): (limit: number
     const now = clock.now();
     const gone = forget(old.all({ before: now - kept, limit }));
     const empty = forget(nothing.all({ before: now - keptNothing, limit }));
-    let tooMuch = (total.get({})?.bytes ?? 0) - mostBytes;
+    let tooMuch = (total.get({})?.bytes ?? 0) - pictureBytes;
     const crowded = (tooMuch > 0 ? oldest.all({ limit }) : []).filter(({ size }) => {
       const isOver = tooMuch > 0;
       tooMuch -= size;

@@ -1,7 +1,7 @@
 // What users of ours show of themselves on Matrix: the name and the picture that they show on XMPP. One after the other, and
 // in the background: nobody's message waits for a face.
 import type { Logger, Picture, RemoteId, ServiceHost } from "#bridge";
-import { backoff } from "../backoff.ts";
+import { backoff, type BackoffTimes } from "../backoff.ts";
 import { upload } from "../media.ts";
 import { pause } from "../pause.ts";
 import type { Ghosts } from "./ghosts.ts";
@@ -13,12 +13,14 @@ export interface GhostLooksDeps {
   readonly profileOf: ServiceHost<unknown>["profileOf"];
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** What tests make shorter. */
+  readonly times?: BackoffTimes;
 }
 
 /** Waiting; whoever comes beyond is looked at with their next presence. */
 const mostWaiting = 2_000;
 /** The XMPP server or the homeserver may be away for a while (ms). */
-const times = { first: 5_000, most: 300_000 };
+const usualTimes: BackoffTimes = { first: 5_000, most: 300_000 };
 const mostAttempts = 8;
 
 export class GhostLooks {
@@ -61,7 +63,8 @@ export class GhostLooks {
   }
 
   async #later(id: RemoteId, user: string, attempts: number): Promise<void> {
-    await pause(backoff(attempts, times), this.#deps.signal);
+    const { times = usualTimes, signal } = this.#deps;
+    await pause(backoff(attempts, times), signal);
     if (!this.#waiting.has(id)) this.refresh(id, user, attempts);
   }
 

@@ -117,14 +117,15 @@ export class Ghosts {
     } catch (error) {
       throw matrixError(error);
     }
-    await this.#save({ ...known, id, user, name });
+    await this.#save({ ...this.#known.get(id), id, user, name });
     if (known === undefined) this.#deps.onMade({ id, user, name });
   }
 
   async #save(ghost: Ghost): Promise<void> {
     const { id, ...rest } = ghost;
-    await this.#deps.records.save(new Map([[`${prefix}${id}`, toBytes(rest)]]));
+    // First, so that of two changes at a time the later one has both.
     this.#known.set(id, ghost);
+    await this.#deps.records.save(new Map([[`${prefix}${id}`, toBytes(rest)]]));
   }
 
   /** Makes the user, of whom nothing is remembered. @throws BridgeError `retry` when there are too many, or what the homeserver says */

@@ -1,5 +1,6 @@
 // Pictures of people and rooms: read from the network when somebody is to see them, and kept.
 import { BridgeError, type AvatarId, type FileContent, type LiveSession, type Logger, type Picture } from "#bridge";
+import type { BriefAsks } from "./brief-asks.ts";
 import { pictureOf } from "./pictures.ts";
 import type { AccountId, AvatarStore, Clock } from "./ports.ts";
 import { Turns } from "./turns.ts";
@@ -18,6 +19,7 @@ const turns = { atOnce: 8, perAccount: 2, waiting: 1_000 } as const;
 
 export interface AvatarsOptions {
   readonly store: AvatarStore;
+  readonly asks: BriefAsks;
   readonly clock: Clock;
   readonly log: Logger;
   /** Undefined while the account is not connected. */
@@ -40,12 +42,15 @@ export class Avatars {
 
   /** The picture behind an avatar, read from the network when it is not here. Undefined: none, or none to be had now. */
   async picture(account: AccountId, id: AvatarId): Promise<Picture | undefined> {
-    const known = await this.#o.store.find(account, id);
-    if (known !== undefined) return known === null ? undefined : pictureOf(known);
-    if (id.length > longestId) return undefined;
-    const key = `${account}/${id}`;
-    const reading = this.#reading.get(key) ?? this.#begin(key, account, id);
-    return reading;
+    const kept = await this.#kept(account, id);
+    return kept === null ? undefined : (kept ?? this.#readOnce(account, id));
+  }
+
+  /** As `picture`, for a client's request: what cannot be had soon is not waited for. */
+  async pictureSoon(account: AccountId, id: AvatarId): Promise<Picture | undefined> {
+    const kept = await this.#kept(account, id);
+    if (kept !== undefined) return kept ?? undefined;
+    return this.#o.asks.ask(account, () => this.#readOnce(account, id));
   }
 
   /** As `picture` in the background: `ready` is called when it is there, once for each `place` that waits for it. */
@@ -57,6 +62,18 @@ export class Avatars {
       .then((picture) => picture && ready())
       .catch((error: unknown) => this.#o.log.warn({ err: error, account }, "a picture was not shown"))
       .finally(() => this.#wished.delete(wish));
+  }
+
+  /** null: there is nothing to show. */
+  async #kept(account: AccountId, id: AvatarId): Promise<Picture | null | undefined> {
+    const bytes = await this.#o.store.find(account, id);
+    return bytes && (pictureOf(bytes) ?? null);
+  }
+
+  async #readOnce(account: AccountId, id: AvatarId): Promise<Picture | undefined> {
+    if (id.length > longestId) return undefined;
+    const key = `${account}/${id}`;
+    return this.#reading.get(key) ?? this.#begin(key, account, id);
   }
 
   #begin(key: string, account: AccountId, id: AvatarId): Promise<Picture | undefined> {

@@ -4,6 +4,7 @@ import { Accounts } from "./accounts.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Avatars } from "./avatars.ts";
 import { Bridges } from "./bridges.ts";
+import { BriefAsks } from "./brief-asks.ts";
 import { Chat } from "./chat.ts";
 import type { CommandContext, CommandPowers } from "./commands.ts";
 import { lookupsIn } from "./deliveries.ts";
@@ -18,7 +19,7 @@ import { linkEvents } from "./link-events.ts";
 import { Notices } from "./notices.ts";
 import { OutgoingWorker } from "./outgoing.ts";
 import type { Permissions } from "./permissions.ts";
-import type { AccountRecord, Clock, OutgoingBody, OutputEvents, Store } from "./ports.ts";
+import type { AccountId, AccountRecord, Clock, OutgoingBody, OutputEvents, Store } from "./ports.ts";
 import { createPowers } from "./powers.ts";
 import { PresenceBook } from "./presence.ts";
 import { Profiles } from "./profiles.ts";
@@ -87,12 +88,9 @@ export class Gateway {
     });
     const roomContext = (account: AccountRecord) => contextOf(account, bridges.get(account.bridge), clock.now());
     const arrivals = new Arrivals(clock);
-    const avatars = new Avatars({
-      store: store.avatars,
-      clock,
-      log,
-      sessionOf: (account) => sessions.sessionOf(account),
-    });
+    const asks = new BriefAsks(clock);
+    const sessionOf = (account: AccountId) => sessions.sessionOf(account);
+    const avatars = new Avatars({ store: store.avatars, asks, clock, log, sessionOf });
     const roomPictures = new RoomPictures({ store: store.rooms, avatars, contextOf: roomContext });
     const roomReports = new RoomReports({
       store: store.rooms,
@@ -151,11 +149,12 @@ export class Gateway {
     });
     const profiles = new Profiles({
       avatars,
+      asks,
       presence,
       clock,
       log,
       bridge: (name) => bridges.find(name),
-      sessionOf: (account) => sessions.sessionOf(account),
+      sessionOf,
     });
     const registrations = new Registrations({ clock, log, accounts, sessions, lanes, presence, bridges, rooms });
     const notices = new Notices({ store: store.lanes, clock, accounts, bridges });

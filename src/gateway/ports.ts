@@ -73,6 +73,8 @@ export interface ContactRecord {
   readonly account: AccountId;
   readonly id: RemoteId;
   readonly name: string | undefined;
+  /** The user gave the name: it stays, whatever the network calls them. */
+  readonly named?: boolean;
   /** The user sees the contact's presence (RFC 6121 "to", seen from the user). */
   readonly subscribed: boolean;
   /** The user was offered this contact once (subscription request or roster item). */

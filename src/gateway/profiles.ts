@@ -1,16 +1,20 @@
 // What contacts show of themselves: told by the network or looked up, kept with the contact, and shown to a user who sees
 // them (security.md X10, M14).
-import type { AvatarId, LiveSession, Logger, Picture, RemoteId } from "#bridge";
+import type { AvatarId, LiveSession, Logger, Picture, Profile, RemoteId } from "#bridge";
 import { inTime } from "./ask.ts";
 import type { Avatars } from "./avatars.ts";
+import type { BriefAsks } from "./brief-asks.ts";
 import type { Contacts } from "./contacts.ts";
 import type { AccountId, AccountRecord, Clock, ContactRecord, XmppOutput } from "./ports.ts";
 import type { PresenceBook } from "./presence.ts";
+import { RateLimit } from "./rate.ts";
 import { Turns } from "./turns.ts";
 
 /** Milliseconds before somebody is looked at again. */
 const lookEvery = 86_400_000;
 const mostLooks = 20_000;
+/** Of one contact, in rosters: then one a minute. */
+const renamesInARow = 3;
 const turns = { atOnce: 8, perAccount: 2, waiting: 1_000 } as const;
 
 /** What is new of a contact; what is absent has not changed. */
@@ -22,6 +26,7 @@ export interface ProfileNews {
 
 export interface ProfilesOptions {
   readonly avatars: Avatars;
+  readonly asks: BriefAsks;
   readonly presence: PresenceBook;
   readonly clock: Clock;
   readonly log: Logger;
@@ -33,11 +38,13 @@ export interface ProfilesOptions {
 export class Profiles {
   readonly #o: ProfilesOptions;
   readonly #turns = new Turns(turns);
+  readonly #renames: RateLimit;
   /** By account and contact: when they were looked at last. */
   readonly #looked = new Map<string, number>();
 
   constructor(options: ProfilesOptions) {
     this.#o = options;
+    this.#renames = new RateLimit(options.clock, 1, renamesInARow);
   }
 
   /** A network told something new of a contact. Of somebody who is none nothing is kept. */
@@ -46,7 +53,7 @@ export class Profiles {
     const before = await place?.contacts.get(account.id, id);
     if (place === undefined || before === undefined) return;
     const after = await place.contacts.describe(account.id, id, (stored) => ({
-      name: name || stored.name,
+      name: stored.named ? stored.name : name || stored.name,
       // That there is no picture is news only to who may have one of them.
       avatar: avatar === undefined || (avatar === null && stored.avatar === undefined) ? stored.avatar : avatar,
     }));
@@ -79,25 +86,38 @@ export class Profiles {
       });
   }
 
-  /** For their card: who is no contact is looked up. Undefined: there is none, or none to be had now. */
+  /** For their card: who is no contact is looked up. Without a picture where there is none, or none to be had soon. */
   async card(
     account: AccountRecord,
     id: RemoteId,
   ): Promise<{ readonly name: string | undefined; readonly picture: Picture | undefined }> {
-    const { avatars, clock } = this.#o;
-    const contact = await this.#o.bridge(account.bridge)?.contacts.get(account.id, id);
+    const { avatars, bridge } = this.#o;
+    const contact = await bridge(account.bridge)?.contacts.get(account.id, id);
     const isKnown = contact?.avatar !== undefined || this.#isFresh(account, id);
     if (contact) this.look(account, contact);
-    const shown = isKnown ? undefined : await this.#lookedUp(account, id);
+    const shown = isKnown ? undefined : await this.#lookUpSoon(account, id);
     const avatar = contact?.avatar ?? shown?.avatar;
     return {
       name: contact?.name ?? shown?.name,
-      picture: avatar === undefined ? undefined : await inTime(avatars.picture(account.id, avatar), clock),
+      picture: avatar === undefined ? undefined : await avatars.pictureSoon(account.id, avatar),
     };
   }
 
-  /** In the background: a roster is the server's, which may take its time. */
+  /** A card without what the network does not tell is better than none. */
+  async #lookUpSoon(account: AccountRecord, id: RemoteId): Promise<Profile | undefined> {
+    const { asks, log, sessionOf } = this.#o;
+    const session = sessionOf(account.id);
+    try {
+      return await asks.ask(account.id, async () => session?.profile?.(id));
+    } catch (error) {
+      log.debug({ err: error, account: account.id }, "somebody could not be looked up");
+      return undefined;
+    }
+  }
+
+  /** In the background: a roster is the server's, which may take its time. Who changes names all day stays as they were. */
   #rename(output: XmppOutput, account: AccountRecord, id: RemoteId, was: string | undefined, name: string): void {
+    if (this.#renames.take(keyOf(account, id)) > 0) return;
     output
       .rename(account.user, id, was, name)
       .catch((error: unknown) => this.#o.log.warn({ err: error, account: account.id }, "a roster has an old name"));
@@ -106,19 +126,6 @@ export class Profiles {
   #isFresh(account: AccountRecord, id: RemoteId): boolean {
     const looked = this.#looked.get(keyOf(account, id));
     return looked !== undefined && looked + lookEvery > this.#o.clock.now();
-  }
-
-  /** Best effort: a card without what the network does not tell is better than none. */
-  async #lookedUp(account: AccountRecord, id: RemoteId) {
-    const session = this.#o.sessionOf(account.id);
-    try {
-      return await this.#turns.take(account.id, () =>
-        inTime(session?.profile?.(id) ?? Promise.resolve(undefined), this.#o.clock),
-      );
-    } catch (error) {
-      this.#o.log.debug({ err: error, account: account.id }, "somebody could not be looked up");
-      return undefined;
-    }
   }
 
   /** Only of those whom the user sees: presence names the picture, so it has to be here first. */

@@ -54,7 +54,7 @@ export class RoomPictures {
 
   /** The room's own, for its card. */
   async ofRoom({ account, room }: FoundRoom): Promise<Picture | undefined> {
-    return room.avatar ? this.#o.avatars.picture(account.id, room.avatar) : undefined;
+    return room.avatar ? this.#o.avatars.pictureSoon(account.id, room.avatar) : undefined;
   }
 
   /** "": it has none any more. Undefined: none is here. */
@@ -66,7 +66,7 @@ export class RoomPictures {
   /** Of somebody in a room, by their nick. */
   async ofPerson({ account, room }: FoundRoom, nick: string): Promise<Picture | undefined> {
     const person = await this.#o.store.read((rooms) => rooms.byNick(account.id, room.id, nick));
-    return person?.avatar ? this.#o.avatars.picture(account.id, person.avatar) : undefined;
+    return person?.avatar ? this.#o.avatars.pictureSoon(account.id, person.avatar) : undefined;
   }
 
   #ofRoom(rooms: RoomReads, account: AccountRecord, room: RoomRecord, event: RoomEvent): string | undefined {

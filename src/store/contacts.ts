@@ -29,6 +29,7 @@ export function contactStore({ db, build, commits }: StoreContext): ContactStore
     name: param<string | null>("name"),
     subscribed: param<number>("subscribed"),
     introduced: param<number>("introduced"),
+    named: param<number>("named"),
     avatar: param<string | null>("avatar"),
   };
   const save = statement(
@@ -54,6 +55,7 @@ export function contactStore({ db, build, commits }: StoreContext): ContactStore
           name: contact.name ?? null,
           subscribed: contact.subscribed ? 1 : 0,
           introduced: contact.introduced ? 1 : 0,
+          named: contact.named ? 1 : 0,
           avatar: fromAvatar(contact.avatar),
         });
         // With the picture of what is the avatar now.
@@ -72,6 +74,7 @@ function toRecord(row: Tables["contacts"] & { picture: string | null }): Contact
     name: row.name ?? undefined,
     subscribed: row.subscribed !== 0,
     introduced: row.introduced !== 0,
+    ...(row.named === 0 ? {} : { named: true }),
     avatar: toAvatar(row.avatar),
     picture: row.picture ?? undefined,
   };

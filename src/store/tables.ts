@@ -19,6 +19,8 @@ export interface Tables {
     name: string | null;
     subscribed: number;
     introduced: number;
+    /** The user gave the name. */
+    named: number;
     /** Empty: there was one, and it was taken away. */
     avatar: string | null;
   };

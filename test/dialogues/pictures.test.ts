@@ -53,6 +53,15 @@ test("another name and another picture are seen while alice is online, and that 
   await story.nothing();
 });
 
+test("a name that the user gave stays, whatever the network calls the contact", async () => {
+  const story = await aliceSignedIn();
+  story.network.pictures.set("red", red);
+  story.network.profiles.set("bob", { name: "Bob", avatar: "red" });
+  await story.send(`<message from="${phone}" to="toy.localhost"><body>add bob Bobby</body></message>`);
+  await story.send(`<presence type="subscribe" from="alice@localhost" to="${bob}"/>`);
+  await story.expect(here(nick("Bobby") + photo(hash(red))));
+});
+
 test("the picture is there for clients that ask in the way of XEP-0084", async () => {
   const story = await bobSeen();
   await story.skip();

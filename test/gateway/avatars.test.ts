@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { BridgeError, type FileContent, type LiveSession } from "#bridge";
 import { Avatars } from "../../src/gateway/avatars.ts";
+import { BriefAsks } from "../../src/gateway/brief-asks.ts";
 import { createTestClock, settle } from "../kit/clock.ts";
 import { pngOf } from "../kit/pictures.ts";
 import { openTestStore, seedAccounts } from "../store/open-store.ts";
@@ -25,7 +26,8 @@ async function setUp(open: (avatar: string, pixels: number, signal: AbortSignal)
     },
   } as unknown as LiveSession;
   const log = createLog();
-  const avatars = new Avatars({ store: store.avatars, clock, log, sessionOf: () => session });
+  const asks = new BriefAsks(clock);
+  const avatars = new Avatars({ store: store.avatars, asks, clock, log, sessionOf: () => session });
   return { clock, store, avatars, asked, log };
 }
 
@@ -101,4 +103,14 @@ test("M14: of a crowd two are read at a time for one account, and another accoun
   expect(asked).toHaveLength(3);
   for (const goOn of waiting) goOn();
   expect((await other)?.width).toBe(16);
+});
+
+test("X12: a client's request does not wait long for a network that is silent, and few of them wait at all", async () => {
+  const { avatars, asked, clock } = await setUp(() => new Promise(() => {}));
+  const requests = Array.from({ length: 300 }, (_, n) => avatars.pictureSoon(1, `silent-${n}`));
+  const refused = await Promise.all(requests.slice(4));
+  expect(refused.every((picture) => picture === undefined)).toBe(true);
+  await eventually("two are read", () => asked.length === 2);
+  await clock.advance(5_000);
+  expect(await Promise.all(requests)).toHaveLength(300);
 });

@@ -27,7 +27,7 @@ export class GhostLooks {
   readonly #deps: GhostLooksDeps;
   /** By ghost: the bare JID. In the order of asking. */
   readonly #waiting = new Map<RemoteId, { readonly user: string; readonly attempts: number }>();
-  #running: Promise<void> | undefined;
+  #running = false;
 
   constructor(deps: GhostLooksDeps) {
     this.#deps = deps;
@@ -37,7 +37,7 @@ export class GhostLooks {
   refresh(id: RemoteId, user: string, attempts = 0): void {
     if (this.#deps.signal.aborted || this.#waiting.size >= mostWaiting) return;
     this.#waiting.set(id, { user, attempts });
-    this.#running ??= this.#run();
+    if (!this.#running) void this.#run();
   }
 
   /** Presence names the user's picture ("": none). */
@@ -49,6 +49,7 @@ export class GhostLooks {
 
   async #run(): Promise<void> {
     const { log, signal } = this.#deps;
+    this.#running = true;
     for (const [id, { user, attempts }] of this.#waiting) {
       this.#waiting.delete(id);
       if (signal.aborted) break;
@@ -59,7 +60,7 @@ export class GhostLooks {
         if (attempts + 1 < mostAttempts) void this.#later(id, user, attempts + 1);
       }
     }
-    this.#running = undefined;
+    this.#running = false;
   }
 
   async #later(id: RemoteId, user: string, attempts: number): Promise<void> {

@@ -1,9 +1,10 @@
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
-/** Which pictures people and rooms have, and those pictures that were read. */
+/** Which pictures people and rooms have, those pictures that were read, and whose names are the user's. */
 export const avatars: Migration = {
   async up(db: Kysely<unknown>) {
+    await sql`ALTER TABLE contacts ADD COLUMN named INTEGER NOT NULL DEFAULT 0`.execute(db);
     // Empty: there was a picture, and it was taken away.
     await sql`ALTER TABLE contacts ADD COLUMN avatar TEXT`.execute(db);
     await sql`ALTER TABLE participants ADD COLUMN avatar TEXT`.execute(db);

@@ -5,6 +5,7 @@ import { inTime } from "./ask.ts";
 import type { Avatars } from "./avatars.ts";
 import type { BriefAsks } from "./brief-asks.ts";
 import type { Contacts } from "./contacts.ts";
+import { cleanNick } from "./nicks.ts";
 import type { AccountId, AccountRecord, Clock, ContactRecord, XmppOutput } from "./ports.ts";
 import type { PresenceBook } from "./presence.ts";
 import { RateLimit } from "./rate.ts";
@@ -48,7 +49,9 @@ export class Profiles {
   }
 
   /** A network told something new of a contact. Of somebody who is none nothing is kept. */
-  async changed(account: AccountRecord, id: RemoteId, { name, avatar }: ProfileNews): Promise<void> {
+  async changed(account: AccountRecord, id: RemoteId, news: ProfileNews): Promise<void> {
+    const { avatar } = news;
+    const name = cleanNick(news.name ?? "");
     const place = this.#o.bridge(account.bridge);
     const before = await place?.contacts.get(account.id, id);
     if (place === undefined || before === undefined) return;

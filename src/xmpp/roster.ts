@@ -53,8 +53,8 @@ export class Roster {
     const answer = await this.#o.iq.request(user, el("query", { xmlns: NS.roster }), { timeoutMs: 5_000 });
     const query = child(answer, "query", NS.roster);
     const item = query && children(query, "item", NS.roster).find((one) => attr(one, "jid") === jid);
-    if (item === undefined || attr(item, "subscription") === "remove" || (attr(item, "name") || undefined) !== was)
-      return;
+    const current = item && attr(item, "name");
+    if (item === undefined || (current && current !== was)) return;
     const groups = children(item, "group").map((group) => el("group", {}, group.getText()));
     const changed = el("item", { jid, name, subscription: attr(item, "subscription") }, ...groups);
     await this.#o.iq.request(user, el("query", { xmlns: NS.roster }, changed), { type: "set", timeoutMs: 5_000 });

@@ -113,6 +113,17 @@ describe("a contact with another name", () => {
     expect(kit.sent).toHaveLength(2);
   });
 
+  test("gets a name in a roster that has none", async () => {
+    const kit = setUp();
+    kit.privileges.learn(grant(`<perm access="roster" type="both"/>`));
+    const done = kit.roster.rename("alice@localhost", "bob", "Bob", "Robert");
+    answer(kit, query(item(`subscription="both"`)));
+    await settle(1);
+    expect(kit.sent.at(-1)).toContain(query(item(`name="Robert" subscription="both"`)));
+    answer(kit, "");
+    await done;
+  });
+
   test.each([
     ["the user gave another one", item(`name="Bobby" subscription="to"`)],
     ["the contact is not in the roster", ""],

@@ -67,7 +67,8 @@ export function createPowers(
     contactId: (bridge, text) => gateway.bridges.get(bridge).bridge.contacts.fromLocal(text.trim()),
     async addContact(bridge, user, id, called) {
       const account = await gateway.registrations.accountFor(bridge, user, id);
-      await gateway.bridges.get(bridge).contacts.add(account.id, user, id, called);
+      const name = called.name ?? (await gateway.profiles.nameOf(account, id));
+      await gateway.bridges.get(bridge).contacts.add(account.id, user, id, { ...called, name });
     },
     contactList: (account, limit) => gateway.bridges.get(account.bridge).contacts.page(account.id, "", limit),
     async fullText(bridge, user, id) {

@@ -101,9 +101,16 @@ export class Profiles {
     const shown = isKnown ? undefined : await this.#lookUpSoon(account, id);
     const avatar = contact?.avatar ?? shown?.avatar;
     return {
-      name: contact?.name ?? shown?.name,
+      name: contact?.name ?? (cleanNick(shown?.name ?? "") || undefined),
       picture: avatar === undefined ? undefined : await avatars.pictureSoon(account.id, avatar),
     };
+  }
+
+  /** How the network calls somebody, who may be no contact yet; undefined when it does not say soon. */
+  async nameOf(account: AccountRecord, id: RemoteId): Promise<string | undefined> {
+    const contact = await this.#o.bridge(account.bridge)?.contacts.get(account.id, id);
+    if (contact?.name !== undefined) return contact.name;
+    return cleanNick((await this.#lookUpSoon(account, id))?.name ?? "") || undefined;
   }
 
   /** A card without what the network does not tell is better than none. */

@@ -53,6 +53,13 @@ test("another name and another picture are seen while alice is online, and that 
   await story.nothing();
 });
 
+test("somebody who is added without a name gets the one that they have there", async () => {
+  const story = await aliceSignedIn();
+  story.network.profiles.set("bob", { name: "Bob" });
+  await story.send(`<message from="${phone}" to="toy.localhost"><body>add bob</body></message>`);
+  await story.expect(`<presence type="subscribe" from="${bob}" to="alice@localhost">${nick("Bob")}</presence>`);
+});
+
 test("a name that the user gave stays, whatever the network calls the contact", async () => {
   const story = await aliceSignedIn();
   story.network.pictures.set("red", red);

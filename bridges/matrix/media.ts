@@ -9,11 +9,11 @@ import {
   type Json,
   type OutgoingFile,
 } from "#bridge";
-import type { Api } from "./api.ts";
+import type { Api, RawRequest } from "./api.ts";
 import { decryptFile, encryptFile, type FileKeys } from "./crypto/attachments.ts";
 import { matrixError, MatrixError } from "./errors.ts";
 import { readMediaSource } from "./events/media.ts";
-import { parseMxc } from "./ids.ts";
+import { type Mxc, parseMxc } from "./ids.ts";
 import { numberAt, textAt } from "./json.ts";
 import type { Upload } from "./message-to-event.ts";
 
@@ -78,13 +78,29 @@ async function download(
   const headers: Record<string, string> =
     range === undefined ? {} : { range: `bytes=${range.start}-${range.end ?? ""}` };
   const init = { method: "GET", headers, signal, timeout: headTimeout, maxBytes: Number.POSITIVE_INFINITY } as const;
-  try {
-    const path = [place.server, place.mediaId];
-    let response = await api.raw(["_matrix", "client", "v1", "media", "download", ...path], init);
+  return contentOf(api, mediaPaths("download", place), init);
+}
+
+/** Where the media repository has something, first by the authenticated way. */
+export function mediaPaths(what: "download" | "thumbnail", { server, mediaId }: Mxc): readonly (readonly string[])[] {
+  return [
+    ["_matrix", "client", "v1", "media", what, server, mediaId],
     // COMPAT(homeservers before Matrix 1.11): media without a token.
-    if (response.status === 404) {
+    ["_matrix", "media", "v3", what, server, mediaId],
+  ];
+}
+
+/** What is at the first of these paths that is known to the server. @throws BridgeError */
+export async function contentOf(
+  api: Api,
+  [path = [], ...others]: readonly (readonly string[])[],
+  init: RawRequest,
+): Promise<FileContent> {
+  try {
+    const response = await api.raw(path, init);
+    if (response.status === 404 && others.length > 0) {
       await response.body?.cancel();
-      response = await api.raw(["_matrix", "media", "v3", "download", ...path], init);
+      return await contentOf(api, others, init);
     }
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
@@ -113,7 +129,12 @@ function factsOf(response: Response): Omit<FileContent, "body"> {
   };
 }
 
-async function upload({ api, signal }: MediaDeps, body: Buffer<ArrayBuffer>, type: string): Promise<string> {
+/** @returns the mxc: URI. @throws BridgeError */
+export async function upload(
+  { api, signal }: Pick<MediaDeps, "api" | "signal">,
+  body: Buffer<ArrayBuffer>,
+  type: string,
+): Promise<string> {
   try {
     const response = await api.raw(["_matrix", "media", "v3", "upload"], {
       method: "POST",

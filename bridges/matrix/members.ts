@@ -28,7 +28,7 @@ function people(
 ): IncomingMembership[] {
   return [...room.members]
     .filter(([, member]) => member.membership === "join")
-    .map(([who, { name }]) => ({
+    .map(([who, { name, avatar = null }]) => ({
       type: "membership",
       id: `${id} ${who}`,
       peer,
@@ -37,6 +37,7 @@ function people(
       who: selfOr(who, self),
       state: "joined",
       rank: rankOf(room.power, room.create, who),
+      avatar,
       ...(name === undefined ? {} : { name: cleanName(name, who) }),
     }));
 }

@@ -1,5 +1,6 @@
 // What is known of one room: only what this bridge needs, so that an account in many rooms costs little.
 import type { IncomingRoom } from "#bridge";
+import { avatarIn } from "./events/media.ts";
 import { entriesOf, field, type JsonObject, listAt, numberAt, objectAt, textAt } from "./json.ts";
 import { cleanLabel, cleanText, cutAt } from "./text/characters.ts";
 import type { RoomEvent } from "./wire.ts";
@@ -9,6 +10,8 @@ export type Membership = "join" | "invite" | "knock" | "leave" | "ban";
 export interface Member {
   readonly membership: Membership;
   readonly name?: string;
+  /** mxc: URI, checked. */
+  readonly avatar?: string;
 }
 
 /** One room. Changed only as a copy that a `Draft` holds. */
@@ -19,6 +22,8 @@ export interface Room {
   name?: string;
   topic?: string;
   alias?: string;
+  /** mxc: URI, checked. */
+  avatar?: string;
   /** m.room.encryption was seen. Never taken back: nothing goes into this room in the clear again. */
   encrypted: boolean;
   /** The content of that event, as far as it says how to encrypt. */
@@ -57,6 +62,7 @@ export const stateTypes: readonly string[] = [
   "m.room.name",
   "m.room.topic",
   "m.room.canonical_alias",
+  "m.room.avatar",
   "m.room.encryption",
   "m.room.history_visibility",
   "m.room.join_rules",
@@ -98,6 +104,8 @@ export function applyState(
       return setText(room, "topic", textAt(content, "topic"));
     case "m.room.canonical_alias":
       return setText(room, "alias", textAt(content, "alias"));
+    case "m.room.avatar":
+      return setText(room, "avatar", avatarIn(content, "url"));
     case "m.room.join_rules":
       return setText(room, "joinRule", textAt(content, "join_rule"));
     case "m.room.encryption":
@@ -143,13 +151,18 @@ function applyMember(room: Room, event: Pick<RoomEvent, "state_key" | "sender" |
     if (membership === "invite") room.invitedBy = event.sender;
   }
   const name = textAt(event.content, "displayname")?.slice(0, 255);
+  const avatar = avatarIn(event.content, "avatar_url");
   room.members.delete(who);
   if (membership === "leave" || membership === "ban") {
     room.lastLeft = who;
     return;
   }
   if (room.lastLeft === who) delete room.lastLeft;
-  room.members.set(who, { membership, ...(name === undefined ? {} : { name }) });
+  room.members.set(who, {
+    membership,
+    ...(name === undefined ? {} : { name }),
+    ...(avatar === undefined ? {} : { avatar }),
+  });
   for (const oldest of room.members.keys()) {
     if (room.members.size <= mostMembers) break;
     room.members.delete(oldest);
@@ -175,7 +188,7 @@ export function applySummary(room: Room, summary: JsonObject): void {
 
 function setText(
   room: Room,
-  key: "name" | "topic" | "alias" | "joinRule" | "historyVisibility",
+  key: "name" | "topic" | "alias" | "avatar" | "joinRule" | "historyVisibility",
   text: string | undefined,
 ): void {
   if (text === undefined || text === "") delete room[key];
@@ -198,6 +211,7 @@ export function describeRoom(room: Room): Omit<IncomingRoom, "id" | "type" | "pe
     ...(room.topic === undefined ? {} : { topic: cutAt(cleanText(room.topic), longestText) }),
     ...(room.alias === undefined ? {} : { address: room.alias }),
     access: room.joinRule === "public" ? "open" : "members",
+    avatar: room.avatar ?? null,
     ...(room.joinedCount === undefined ? {} : { members: room.joinedCount }),
     self: room.self === "join" ? "joined" : room.self === "invite" ? "invited" : "left",
   };

@@ -2,6 +2,7 @@
 import { BridgeError, type Host, type Rank, type RemoteId, type RoomChange, type RoomSummary } from "#bridge";
 import type { Api, Method } from "./api.ts";
 import { MatrixError, matrixError } from "./errors.ts";
+import { avatarIn } from "./events/media.ts";
 import { isRoomAlias, isRoomId, isUserId } from "./ids.ts";
 import { entriesOf, field, type JsonObject, listAt, numberAt, objectAt, textAt } from "./json.ts";
 import { introduce } from "./members.ts";
@@ -141,7 +142,15 @@ export class RoomVerbs {
     return new Map(
       joined.map(([user, profile]) => {
         const name = textAt(profile, "display_name");
-        return [user, { membership: "join", ...(name === undefined ? {} : { name }) }];
+        const avatar = avatarIn(profile, "avatar_url");
+        return [
+          user,
+          {
+            membership: "join",
+            ...(name === undefined ? {} : { name }),
+            ...(avatar === undefined ? {} : { avatar }),
+          },
+        ];
       }),
     );
   }

@@ -12,6 +12,7 @@ import type { MatrixOptions } from "./options.ts";
 import { revoke } from "./oauth.ts";
 import { createOutgoing } from "./outgoing.ts";
 import { Passing } from "./passing.ts";
+import { openAvatar, profile } from "./people.ts";
 import { Recipients } from "./recipients.ts";
 import { RoomSender } from "./room-sender.ts";
 import { RoomVerbs } from "./room-verbs.ts";
@@ -113,6 +114,8 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     leave: (room) => verbs.leave(room),
     changeRoom: (room, change) => verbs.changeRoom(room, change),
     search: (text) => verbs.search(text),
+    profile: (id) => profile(api, id),
+    openAvatar: (avatar, pixels, wanted) => openAvatar(api, avatar, pixels, wanted),
     commands: commands.list,
     async signOut() {
       // A pasted token is the user's to keep or to end: it may be in use elsewhere.

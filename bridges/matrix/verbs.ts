@@ -15,5 +15,7 @@ export const matrixVerbs = [
   "leave",
   "changeRoom",
   "search",
+  "profile",
+  "openAvatar",
 ] as const;
 export type MatrixVerb = (typeof matrixVerbs)[number];

@@ -1,5 +1,5 @@
 // The network itself: people with an inbox each, a password, and whatever trouble a test asks for.
-import type { Incoming } from "#bridge";
+import type { AvatarId, Incoming, Profile } from "#bridge";
 import { ToyRooms } from "./rooms.ts";
 
 export interface ToyMessage {
@@ -37,7 +37,13 @@ export class ToyNetwork {
   readonly reactions = new Map<string, { readonly target: string; readonly emoji: string }>();
   /** Who types to whom now, as "from to". */
   readonly typing = new Set<string>();
-  readonly rooms = new ToyRooms((to, ...events) => this.tell(to, ...events));
+  /** What people show of themselves, by name, and their pictures. */
+  readonly profiles = new Map<string, Profile>();
+  readonly pictures = new Map<AvatarId, Uint8Array>();
+  readonly rooms = new ToyRooms(
+    (to, ...events) => this.tell(to, ...events),
+    (who) => this.profiles.get(who)?.avatar,
+  );
   readonly #byKey = new Map<string, ToyMessage>();
   readonly #listeners = new Map<string, Set<() => void>>();
 
@@ -76,6 +82,14 @@ export class ToyNetwork {
     for (const event of events)
       this.messages.push({ ...nothing, seq: this.messages.length + 1, id: event.id, to, event });
     for (const listener of this.#listeners.get(to) ?? []) listener();
+  }
+
+  /** Somebody shows something else of themselves; `to` hears of it. */
+  show(who: string, profile: Profile, to: string): void {
+    this.profiles.set(who, profile);
+    const peer = { kind: "contact", id: who } as const;
+    const id = `profile-${this.messages.length}`;
+    this.tell(to, { type: "contact", id, peer, from: who, sentAt: Date.now(), avatar: null, ...profile });
   }
 
   inbox(name: string, after: number, limit: number): ToyMessage[] {

@@ -1,5 +1,5 @@
 // Rooms of the toy network: who is in them, and what everybody in them is told.
-import { BridgeError, type Incoming, type Rank, type RoomChange, type RoomSummary } from "#bridge";
+import { type AvatarId, BridgeError, type Incoming, type Rank, type RoomChange, type RoomSummary } from "#bridge";
 
 interface ToyMember {
   name: string;
@@ -12,6 +12,7 @@ export interface ToyRoom {
   readonly address: string | undefined;
   name: string;
   topic: string;
+  avatar: AvatarId | undefined;
   readonly open: boolean;
   readonly members: Map<string, ToyMember>;
   readonly invited: Map<string, string>;
@@ -34,10 +35,15 @@ type Exit = "left" | "kicked" | "banned";
 export class ToyRooms {
   readonly all = new Map<string, ToyRoom>();
   readonly #tell: (to: string, ...events: readonly Incoming[]) => void;
+  readonly #avatarOf: (who: string) => AvatarId | undefined;
   #events = 0;
 
-  constructor(tell: (to: string, ...events: readonly Incoming[]) => void) {
+  constructor(
+    tell: (to: string, ...events: readonly Incoming[]) => void,
+    avatarOf: (who: string) => AvatarId | undefined,
+  ) {
     this.#tell = tell;
+    this.#avatarOf = avatarOf;
   }
 
   /** A room as if somebody had made it; its members are told nothing. */
@@ -48,6 +54,7 @@ export class ToyRooms {
       address: made.address,
       name: made.name ?? made.address ?? "",
       topic: made.topic ?? "",
+      avatar: undefined,
       open: made.open ?? true,
       members: new Map(members),
       invited: new Map(),
@@ -99,6 +106,7 @@ export class ToyRooms {
       access: room.open ? "open" : "members",
       members: room.members.size,
       self: "joined",
+      avatar: room.avatar ?? null,
       ...(room.address === undefined ? {} : { address: room.address }),
     };
     const people = [...room.members.keys()].map((name) => this.#membership(room, name, name, "joined", who));
@@ -155,6 +163,12 @@ export class ToyRooms {
     return this.#toAll(room, (to) => this.#membership(room, change.who, by, "joined", to));
   }
 
+  /** Somebody in the room shows another picture: everybody is told who they are. */
+  refresh(who: string, where: string): void {
+    const room = this.#room(where);
+    this.#toAll(room, (to) => this.#membership(room, who, who, "joined", to));
+  }
+
   /** Everybody but `except` is told; a session does not hear its own message back. */
   say(from: string, where: string, text: string, id: string, replyTo?: string, except?: string): void {
     const room = this.#room(where);
@@ -182,7 +196,7 @@ export class ToyRooms {
       type: "membership" as const,
       who: seen(who),
       state,
-      ...(member ? { name: member.name, rank: member.rank } : {}),
+      ...(member ? { name: member.name, rank: member.rank, avatar: this.#avatarOf(who) ?? null } : {}),
     };
   }
 

@@ -1,15 +1,18 @@
 import {
   type Account,
   BridgeError,
+  type FileContent,
   type Host,
   type Incoming,
   type MessageRef,
   type OutgoingMessage,
   type Peer,
+  type Profile,
   type RoomChange,
   type RoomSummary,
   type Sent,
   type Session,
+  type UserProfile,
 } from "#bridge";
 import type { ToyCredentials } from "./login.ts";
 import type { ToyMessage, ToyNetwork } from "./network.ts";
@@ -27,6 +30,9 @@ export const toyVerbs = [
   "setTyping",
   "listContacts",
   "search",
+  "profile",
+  "openAvatar",
+  "updateProfile",
   ...roomVerbs,
 ] as const;
 export type ToyVerb = (typeof toyVerbs)[number];
@@ -37,6 +43,7 @@ export class ToySession implements Session<ToyVerb> {
   readonly #self: string;
   readonly #host: Host;
   readonly #unlisten: () => void;
+  readonly #ownProfile: (() => Promise<UserProfile>) | undefined;
   #position: number;
   #reading: Promise<void> | undefined;
   #again = false;
@@ -45,7 +52,10 @@ export class ToySession implements Session<ToyVerb> {
     network: ToyNetwork,
     account: Pick<Account<ToyOptions, ToyCredentials>, "self" | "credentials">,
     host: Host,
+    /** In domain mode: what the user shows of themselves on XMPP. */
+    ownProfile?: () => Promise<UserProfile>,
   ) {
+    this.#ownProfile = ownProfile;
     this.#network = network;
     this.#self = account.self;
     this.#host = host;
@@ -124,6 +134,28 @@ export class ToySession implements Session<ToyVerb> {
   async search(text: string): Promise<readonly { readonly id: string }[]> {
     const names = [...this.#network.passwords.keys()].filter((name) => name.includes(text.toLowerCase()));
     return names.filter((name) => name !== this.#self).map((id) => ({ id }));
+  }
+
+  async profile(id: string): Promise<Profile | undefined> {
+    return this.#network.profiles.get(id) ?? {};
+  }
+
+  async openAvatar(avatar: string): Promise<FileContent> {
+    const bytes = this.#network.pictures.get(avatar);
+    if (bytes === undefined) throw new BridgeError("reject", "There is no such picture.");
+    return { type: "image/png", size: bytes.length, body: new Blob([Uint8Array.from(bytes)]).stream() };
+  }
+
+  /** Those who signed in themselves have a picture there that is theirs to change. */
+  async updateProfile(): Promise<void> {
+    const profile = await this.#ownProfile?.();
+    if (profile === undefined) return;
+    const { name, picture } = profile;
+    if (picture) this.#network.pictures.set(picture.hash, picture.bytes);
+    this.#network.profiles.set(this.#self, {
+      ...(name === undefined ? {} : { name }),
+      ...(picture === undefined ? {} : { avatar: picture.hash }),
+    });
   }
 
   async listRooms(): Promise<readonly RoomSummary[]> {

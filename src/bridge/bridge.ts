@@ -4,6 +4,7 @@ import type { StoredFile } from "./files.ts";
 import type { Answers, Browser, Prompt, SessionCommand, SignedIn } from "./login.ts";
 import type { Json, OutgoingMessage, RemoteId, Sent } from "./message.ts";
 import type { OperatorCommand } from "./operator.ts";
+import type { UserProfile } from "./people.ts";
 import type { Verb, Verbs } from "./verbs.ts";
 
 /** How options are described: Standard Schema v1 (https://standardschema.dev), so zod, valibot or arktype all do. */
@@ -160,6 +161,10 @@ export interface ServiceHost<Options> {
   findAccount(self: RemoteId): Promise<{ readonly id: number; readonly user: string } | undefined>;
   /** The account that domain mode gives this user, made when needed; undefined when the user may not use the bridge. */
   enrol(user: string): Promise<{ readonly id: number; readonly self: RemoteId } | undefined>;
+  /**
+   * What a user shows of themselves on XMPP, asked of their server now. Rejects when it does not answer: try again later.
+   */
+  profileOf(user: string): Promise<UserProfile>;
   /** As Host.deliver, for that account. Several accounts: all in one commit, with `records` of the service. */
   deliver(account: number, events: readonly Incoming[]): Promise<void>;
   /** All of it in one commit. */

@@ -1,6 +1,7 @@
 // What a network sends to a user. A bridge hands these to `host.deliver`.
 import type { Json, Peer, RemoteId } from "./message.ts";
 import type { Condition } from "./errors.ts";
+import type { AvatarId } from "./people.ts";
 import type { Rank } from "./rooms.ts";
 
 interface IncomingBase {
@@ -91,6 +92,8 @@ export interface IncomingRoom extends IncomingBase {
   readonly access?: "open" | "members";
   /** Members in all, also those that were never told of. */
   readonly members?: number;
+  /** null: it has no picture. */
+  readonly avatar?: AvatarId | null;
   /** The user's own state in it. */
   readonly self?: "joined" | "invited" | "left";
 }
@@ -103,7 +106,18 @@ export interface IncomingMembership extends IncomingBase {
   readonly rank?: Rank;
   /** Display name in the room. */
   readonly name?: string;
+  /** null: they have no picture. Absent: nothing is known of it, or it has not changed. */
+  readonly avatar?: AvatarId | null;
   readonly reason?: string;
+}
+
+/** A contact shows something else of themselves; what is absent has not changed. Nobody becomes a contact by it. */
+export interface IncomingContact extends IncomingBase {
+  readonly type: "contact";
+  /** Display name, already cleaned of what could pass for an address. */
+  readonly name?: string;
+  /** null: they have no picture any more. */
+  readonly avatar?: AvatarId | null;
 }
 
 /** The network reports that the other side has the message (mail: DSN success). `target` is a message we sent. */
@@ -163,6 +177,7 @@ export type Incoming =
   | IncomingDelayed
   | IncomingRoom
   | IncomingMembership
+  | IncomingContact
   | IncomingOriginal;
 export type IncomingType = Incoming["type"];
 

@@ -7,11 +7,11 @@ import type {
   Host,
   Incoming,
   Json,
+  LiveSession,
   RecordChanges,
   Records,
   RemoteId,
   ServiceHost,
-  SessionCore,
   SessionState,
 } from "./index.ts";
 
@@ -23,11 +23,13 @@ export interface Harness {
   /** The other person. */
   readonly peer: RemoteId;
   /** Starts a session of the account as the core does: `connectAccount` or `connectDomain` below. */
-  connect(host: Host): Promise<SessionCore>;
+  connect(host: Host): Promise<LiveSession>;
   /** Texts the other person got from the account, in the order of their sending, repeats included. */
   received(): Promise<readonly string[]>;
   /** The other person writes to the account. Resolves once the network will deliver it sooner or later. */
   write(text: string): Promise<void>;
+  /** The other person shows this name and this picture, a PNG. Left out where the network has no pictures. */
+  show?(name: string, picture: Uint8Array): Promise<void>;
   /** From now on sends fail that way; undefined: they work again. */
   trouble(kind: "retry" | "reject" | "login-required" | undefined): Promise<void>;
   close(): Promise<void>;
@@ -35,9 +37,9 @@ export interface Harness {
 
 /**
  * What some networks cannot do. `cursor`: read again from a place that the bridge names. `credentials`: let an account in
- * or not.
+ * or not. `pictures`: tell what somebody shows of themselves.
  */
-export type Ability = "cursor" | "credentials";
+export type Ability = "cursor" | "credentials" | "pictures";
 
 type Subject = Pick<Harness, "bridge" | "options" | "self">;
 
@@ -46,7 +48,7 @@ export function connectAccount(
   { bridge, options, self }: Subject,
   credentials: Json,
   host: Host,
-): Promise<SessionCore> {
+): Promise<LiveSession> {
   return bridge.connect({ id: 1, user: "tester@example.org", self, options, credentials }, host);
 }
 
@@ -60,13 +62,14 @@ export async function connectDomain(
   user: string,
   host: Host,
   mount: ServiceHost<unknown>["mount"] = () => undefined,
-): Promise<SessionCore> {
+): Promise<LiveSession> {
   const service = await bridge.serve?.({
     options,
     log: host.log,
     signal: host.signal,
     findAccount: async (id) => (id === self ? { id: 1, user } : undefined),
     enrol: async (name) => (name === user ? { id: 1, self } : undefined),
+    profileOf: async () => ({}),
     deliver: (_account, events) => host.deliver(events),
     deliverAll: async (parcels, records) =>
       host.deliver(
@@ -84,6 +87,8 @@ export async function connectDomain(
   return {
     ...(session.prepare && { prepare: session.prepare.bind(session) }),
     send: session.send.bind(session),
+    ...(session.profile && { profile: session.profile.bind(session) }),
+    ...(session.openAvatar && { openAvatar: session.openAvatar.bind(session) }),
     async close() {
       await service.close();
       await session.close();

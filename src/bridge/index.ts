@@ -8,6 +8,7 @@ export type * from "./files.ts";
 export type * from "./login.ts";
 export type * from "./message.ts";
 export type * from "./operator.ts";
+export type * from "./people.ts";
 export type * from "./rooms.ts";
 export * from "./text.ts";
 export type * from "./verbs.ts";

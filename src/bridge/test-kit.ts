@@ -16,6 +16,16 @@ export interface Check {
 
 const patience = 20_000;
 
+/** PNG files of one pixel each. */
+const redDot = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC",
+  "base64",
+);
+const blueDot = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYPgPAAEDAQAIicLsAAAAAElFTkSuQmCC",
+  "base64",
+);
+
 /** Words of somebody, parsed or not; what a network tells of rooms beside them does not count. */
 const isContent = ({ type }: Incoming) => type === "message" || type === "original";
 
@@ -257,6 +267,37 @@ export const conformance: readonly Check[] = [
         [offered.id],
       );
       await end(again, second);
+    },
+  },
+  {
+    name: "tells what the other person shows of themselves, under another id when it is another picture",
+    needs: "pictures",
+    async run(harness) {
+      assert.ok(harness.show, "the harness shows no pictures");
+      const host = new MemoryHost();
+      const session = await harness.connect(host);
+      await online(host);
+      const seen: string[] = [];
+      const looks = new Map([
+        ["One", redDot],
+        ["Two", blueDot],
+      ]);
+      for (const [name, picture] of looks) {
+        await harness.show(name, picture);
+        const profile = await until(`the name ${name}`, async () => {
+          const shown = await session.profile?.(harness.peer);
+          return shown?.name === name && shown;
+        });
+        assert.ok(profile.avatar !== undefined && profile.avatar.length <= 1_000, "there is an avatar");
+        seen.push(profile.avatar);
+        const content = await session.openAvatar?.(profile.avatar, 96, host.signal);
+        assert.ok(content, "the picture can be read");
+        const bytes = Buffer.from(await new Response(content.body).arrayBuffer());
+        assert.equal(bytes.toString("latin1", 1, 4), "PNG");
+      }
+      assert.notEqual(seen[0], seen[1]);
+      assert.equal(await session.profile?.(harness.peer).then((shown) => shown?.avatar), seen[1]);
+      await end(session, host);
     },
   },
   {

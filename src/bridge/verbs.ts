@@ -2,6 +2,7 @@
 // advertises what follows from them, and what is missing meets the fallback table of the core.
 import type { FileContent, FileRange } from "./files.ts";
 import type { Json, MessageRef, OutgoingMessage, Peer, RemoteId, Sent } from "./message.ts";
+import type { AvatarId, Profile } from "./people.ts";
 import type { RoomChange, RoomSummary } from "./rooms.ts";
 
 export interface Verbs {
@@ -21,6 +22,21 @@ export interface Verbs {
   setPresence(show: "online" | "away" | "offline", status: string | undefined): Promise<void>;
   /** Read a file that came with a message; `source` is what the attachment carried. */
   openFile(source: Json, range: FileRange | undefined, signal: AbortSignal): Promise<FileContent>;
+  /**
+   * What a person shows of themselves now; undefined when there is nobody. Asked about contacts that the user sees from now
+   * on, and once in a day about those they see. What changes while the session runs is told by `contact` events.
+   */
+  profile(id: RemoteId): Promise<Profile | undefined>;
+  /**
+   * Read the picture of a person or a room: about `pixels` wide and high where the network makes such ones, else as it is.
+   * The core asks once and keeps it. Throws `reject` when there is none.
+   */
+  openAvatar(avatar: AvatarId, pixels: number, signal: AbortSignal): Promise<FileContent>;
+  /**
+   * The user's picture on XMPP is the one with this hash (XEP-0153; "": none) from now on: read the profile with
+   * `ServiceHost.profileOf` when it is another one than before. Comes with the user's presence, and may be repeated. Fleeting.
+   */
+  updateProfile(hash: string): Promise<void>;
   /** The rooms the user is in or invited to, for them to choose from. */
   listRooms(): Promise<readonly RoomSummary[]>;
   /** Direct chats the user has on the network, for them to choose from. */

@@ -19,6 +19,7 @@ import { IncomingWorker } from "./incoming.ts";
 import type { Lanes } from "./lanes.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { AccountId, AccountRecord, Clock, Store, XmppOutput } from "./ports.ts";
+import type { Profiles } from "./profiles.ts";
 import type { Parcel } from "./reports.ts";
 import type { RoomReports } from "./room-reports.ts";
 
@@ -42,6 +43,7 @@ export interface BridgesOptions {
   readonly faults: Faults;
   readonly limits: Pick<GatewayLimits, "contactsPerAccount" | "newContactsPerHour">;
   readonly rooms: RoomReports;
+  readonly profiles: () => Profiles;
   /** Undefined when the account is gone. */
   readonly account: (id: AccountId) => AccountRecord | undefined;
 }
@@ -66,7 +68,7 @@ export class Bridges {
 
   /** Before the start: a bridge and the component it speaks through. */
   attach(bridge: AnyBridge, options: unknown, output: XmppOutput): void {
-    const { limits, account, ...parts } = this.#o;
+    const { limits, profiles, ...parts } = this.#o;
     const contacts = new Contacts({
       ...parts,
       store: parts.store.contacts,
@@ -82,7 +84,7 @@ export class Bridges {
       reactions: parts.store.reactions,
       contacts,
       output,
-      userOf: (id) => account(id)?.user,
+      profiles: profiles(),
     });
     const accountMode = bridge.login !== undefined && bridge.accountMode?.(options) !== false;
     this.#byName.set(bridge.name, { bridge, options, accountMode, output, contacts, incoming, service: undefined });
@@ -129,6 +131,7 @@ export class Bridges {
         signal: new AbortController().signal,
         findAccount: async (self) => calls.findAccount(bridge.name, self),
         enrol: (user) => calls.enrol(bridge.name, user),
+        profileOf: (user) => attached.output.profileOf(user),
         deliver: calls.deliver,
         deliverAll: (parcels, records) => calls.deliverAll(bridge.name, parcels, records),
         records: this.#o.store.records.of({ bridge: bridge.name }),

@@ -28,7 +28,13 @@ export interface CommandPowers extends RoomPowers, PeoplePowers {
   enrol(bridge: string, user: string): Promise<AccountRecord | undefined>;
   /** The id a typed address stands for. */
   contactId(bridge: string, text: string): RemoteId | undefined;
-  addContact(bridge: string, user: string, id: RemoteId, name: string | undefined): Promise<void>;
+  /** `named`: the user gave the name. */
+  addContact(
+    bridge: string,
+    user: string,
+    id: RemoteId,
+    called: { readonly name: string | undefined; readonly named: boolean },
+  ): Promise<void>;
   contactList(
     account: AccountRecord,
     limit: number,
@@ -108,7 +114,8 @@ async function* add(context: CommandContext, rest: string): Dialogue {
   for (;;) {
     const id = address ? context.powers.contactId(context.bridge.name, address) : undefined;
     if (id !== undefined) {
-      await context.powers.addContact(context.bridge.name, context.user, id, called || undefined);
+      const name = called || undefined;
+      await context.powers.addContact(context.bridge.name, context.user, id, { name, named: name !== undefined });
       return `${called || id} is in your contacts now.`;
     }
     if (address) error = `"${address}" is not an address here.`;

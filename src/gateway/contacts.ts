@@ -70,15 +70,30 @@ export class Contacts {
     return this.#o.store.change(account, id, (stored) => ({ ...(stored ?? fresh(account, id)), subscribed: true }));
   }
 
-  /** The user asked for this contact by a command. */
-  async add(account: AccountId, user: string, id: RemoteId, name: string | undefined): Promise<void> {
+  /** The user asked for this contact by a command; `named`: under a name of the user's own. */
+  async add(
+    account: AccountId,
+    user: string,
+    id: RemoteId,
+    { name, named }: Pick<ContactRecord, "name" | "named">,
+  ): Promise<void> {
     const contact = await this.#o.store.get(account, id);
     if (contact === undefined) await this.#admit(account, user);
     const added = await this.#o.store.change(account, id, (stored = fresh(account, id)) => ({
       ...stored,
       name: name ?? stored.name,
+      named: (named ?? false) || (stored.named ?? false),
     }));
     await this.#o.output.addToRoster(user, id, added.name);
+  }
+
+  /** A contact shows something else of themselves. The contact must exist. */
+  describe(
+    account: AccountId,
+    id: RemoteId,
+    update: (stored: ContactRecord) => Pick<ContactRecord, "name" | "avatar">,
+  ): Promise<ContactRecord> {
+    return this.#o.store.change(account, id, (stored = fresh(account, id)) => ({ ...stored, ...update(stored) }));
   }
 
   async unsubscribe(account: AccountId, id: RemoteId): Promise<void> {

@@ -1,6 +1,7 @@
 // Events of a bridge become rows to commit, each with the mark by which a replay is recognised.
 import type {
   Incoming,
+  IncomingContact,
   IncomingEdit,
   IncomingMessage,
   IncomingOriginal,
@@ -96,6 +97,8 @@ class Batch {
       case "failed":
       case "delayed":
         return this.#fate(event);
+      case "contact":
+        return this.#profile(event);
       case "room":
       case "membership":
         return this.#push(event, {});
@@ -187,6 +190,13 @@ class Batch {
     // What the user took back in another program they know; what they never saw needs no taking back.
     if (target === undefined || (event.from === "self" && event.peer.kind === "contact")) return;
     return this.#tell(event, target.peer, { kind: "retraction", target: target.xmppId });
+  }
+
+  #profile(event: IncomingContact): void {
+    const { peer, name, avatar } = event;
+    if (peer.kind !== "contact") return;
+    const news = { ...(name === undefined ? {} : { name }), ...(avatar === undefined ? {} : { avatar }) };
+    return this.#tell(event, peerKey(peer), { kind: "profile", ...news });
   }
 
   async #reaction(event: IncomingReaction): Promise<void> {

@@ -2,7 +2,9 @@
 import type { GuardedFetch, HttpHandler, Logger, RemoteId } from "#bridge";
 import { Accounts } from "./accounts.ts";
 import { Arrivals } from "./arrivals.ts";
+import { Avatars } from "./avatars.ts";
 import { Bridges } from "./bridges.ts";
+import { BriefAsks } from "./brief-asks.ts";
 import { Chat } from "./chat.ts";
 import type { CommandContext, CommandPowers } from "./commands.ts";
 import { lookupsIn } from "./deliveries.ts";
@@ -18,13 +20,15 @@ import { Notices } from "./notices.ts";
 import { OutgoingWorker } from "./outgoing.ts";
 import { Pages } from "./pages.ts";
 import type { Permissions } from "./permissions.ts";
-import type { AccountRecord, Clock, OutgoingBody, OutputEvents, Store } from "./ports.ts";
+import type { AccountId, AccountRecord, Clock, OutgoingBody, OutputEvents, Store } from "./ports.ts";
 import { createPowers } from "./powers.ts";
 import { PresenceBook } from "./presence.ts";
+import { Profiles } from "./profiles.ts";
 import { Registrations } from "./registrations.ts";
 import { Reports } from "./reports.ts";
 import { contextOf } from "./room-people.ts";
 import { type EnteredRoom, RoomDirectory } from "./room-directory.ts";
+import { RoomPictures } from "./room-pictures.ts";
 import { RoomReports } from "./room-reports.ts";
 import { Rooms } from "./rooms.ts";
 import { Sessions } from "./sessions.ts";
@@ -61,6 +65,8 @@ export class Gateway {
   readonly dialogs: Dialogs;
   readonly pages: Pages;
   readonly presence: PresenceBook;
+  readonly profiles: Profiles;
+  readonly roomPictures: RoomPictures;
   readonly hints: UserHints;
   readonly chat: Chat;
   readonly powers: CommandPowers;
@@ -89,10 +95,15 @@ export class Gateway {
     });
     const roomContext = (account: AccountRecord) => contextOf(account, bridges.get(account.bridge), clock.now());
     const arrivals = new Arrivals(clock);
+    const asks = new BriefAsks(clock);
+    const sessionOf = (account: AccountId) => sessions.sessionOf(account);
+    const avatars = new Avatars({ store: store.avatars, asks, clock, log, sessionOf });
+    const roomPictures = new RoomPictures({ store: store.rooms, avatars, contextOf: roomContext });
     const roomReports = new RoomReports({
       store: store.rooms,
       clock,
       arrivals,
+      pictures: roomPictures,
       account: (id) => accounts.get(id),
       contextOf: roomContext,
       output: (bridge) => bridges.get(bridge).output,
@@ -120,6 +131,7 @@ export class Gateway {
       faults,
       limits,
       rooms: roomReports,
+      profiles: () => profiles,
       account: (id) => accounts.get(id),
     });
     const sessions = new Sessions({
@@ -142,6 +154,15 @@ export class Gateway {
       contacts: (bridge) => bridges.find(bridge)?.contacts,
       stateOf: (account) => sessions.stateOf(account),
       offersLogin: isInUse,
+    });
+    const profiles = new Profiles({
+      avatars,
+      asks,
+      presence,
+      clock,
+      log,
+      bridge: (name) => bridges.find(name),
+      sessionOf,
     });
     const registrations = new Registrations({ clock, log, accounts, sessions, lanes, presence, bridges, rooms });
     const notices = new Notices({ store: store.lanes, clock, accounts, bridges });
@@ -199,6 +220,8 @@ export class Gateway {
     this.accounts = accounts;
     this.sessions = sessions;
     this.presence = presence;
+    this.profiles = profiles;
+    this.roomPictures = roomPictures;
     this.registrations = registrations;
     this.hints = new UserHints({ accounts, sessions, log });
     this.dialogs = new Dialogs(clock, limits.dialogsPerUser);

@@ -6,6 +6,7 @@ import type { Faults } from "./faults.ts";
 import type { Lane, Lanes } from "./lanes.ts";
 import {
   type AccountId,
+  type AccountRecord,
   type Clock,
   type IncomingRow,
   type LaneStore,
@@ -16,13 +17,14 @@ import {
   type Settlement,
   type XmppOutput,
 } from "./ports.ts";
+import type { Profiles } from "./profiles.ts";
 import type { RoomReports } from "./room-reports.ts";
 import { untilTrue } from "./stubborn.ts";
 
 /** Milliseconds before a lane is looked at again after the store failed. */
 const retryAfter = 1_000;
 
-/** Why a row is not written. */
+/** Why nothing is written for a row. */
 type Nobody = "nobody there" | "the account is gone";
 
 export interface IncomingOptions {
@@ -33,9 +35,10 @@ export interface IncomingOptions {
   readonly reactions: ReactionStore;
   readonly contacts: Contacts;
   readonly rooms: Pick<RoomReports, "view">;
+  readonly profiles: Pick<Profiles, "changed">;
   readonly output: XmppOutput;
-  /** Bare JID of the account's user; undefined when the account is gone. */
-  readonly userOf: (account: AccountId) => string | undefined;
+  /** Undefined when the account is gone. */
+  readonly account: (id: AccountId) => AccountRecord | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly faults: Faults;
@@ -204,8 +207,9 @@ export class IncomingWorker {
   }
 
   async #item(row: IncomingRow): Promise<OutputItem | Nobody> {
-    const user = this.#o.userOf(row.account);
-    if (user === undefined) return "the account is gone";
+    const account = this.#o.account(row.account);
+    if (account === undefined) return "the account is gone";
+    const { user } = account;
     const peer = peerOfKey(row.peer);
     if (peer?.kind === "room") return this.#roomItem(row, user);
     const contact = peer?.id;
@@ -213,6 +217,10 @@ export class IncomingWorker {
       const { target, from } = row.body;
       const set = await this.#o.reactions.of(row.account, row.peer, target, from);
       return { row, user, contact, emojis: set.map((one) => one.emoji) };
+    }
+    if (row.body.kind === "profile") {
+      if (contact !== undefined) await this.#o.profiles.changed(account, contact, row.body);
+      return "nobody there";
     }
     if (row.body.kind !== "message" || contact === undefined) return { row, user, contact };
     const { message } = row.body;

@@ -69,7 +69,7 @@ async function* addOne(
   };
   const chosen = shown.find(({ id }) => id === answers.person?.trim());
   if (chosen === undefined) return "That is none of them: nobody was added.";
-  await powers.addContact(bridge.name, user, chosen.id, chosen.name);
+  await powers.addContact(bridge.name, user, chosen.id, { name: chosen.name, named: false });
   return `${chosen.name ?? chosen.id} is in your contacts now.`;
 }
 

@@ -1,6 +1,7 @@
 // What the core needs from the outside. src/store implements Store, src/xmpp implements XmppOutput, main.ts wires them.
 import type {
   Answers,
+  AvatarId,
   Condition,
   FileContent,
   FileRange,
@@ -11,9 +12,11 @@ import type {
   OutgoingFile,
   Peer,
   Prompt,
+  Picture,
   RecordChanges,
   Records,
   RemoteId,
+  UserProfile,
 } from "#bridge";
 import type { RoomEvent, RoomView } from "./room-events.ts";
 import type { RoomStore, RoomWork } from "./room-ports.ts";
@@ -72,10 +75,16 @@ export interface ContactRecord {
   readonly account: AccountId;
   readonly id: RemoteId;
   readonly name: string | undefined;
+  /** The user gave the name: it stays, whatever the network calls them. */
+  readonly named?: boolean;
   /** The user sees the contact's presence (RFC 6121 "to", seen from the user). */
   readonly subscribed: boolean;
   /** The user was offered this contact once (subscription request or roster item). */
   readonly introduced: boolean;
+  /** null: there was a picture, and it was taken away. Undefined: nothing is known of one. */
+  readonly avatar?: AvatarId | null | undefined;
+  /** The hash of the avatar's picture when that is here; follows from what `AvatarStore` has. */
+  readonly picture?: string | undefined;
 }
 
 export interface ContactStore {
@@ -94,6 +103,15 @@ export interface ContactStore {
   count(account: AccountId): Promise<number>;
   /** The accounts among `accounts` that know this id as a contact. */
   knownBy(accounts: readonly AccountId[], id: RemoteId): Promise<AccountId[]>;
+}
+
+// --- pictures -----------------------------------------------------------------------------------------------------
+
+/** Pictures by the avatars of each account: what a network of one user says is no picture for another. */
+export interface AvatarStore {
+  /** The bytes of its picture. null: it was looked at, and there is nothing to show. Undefined: it has to be read. */
+  find(account: AccountId, id: AvatarId): Promise<Uint8Array | null | undefined>;
+  save(account: AccountId, id: AvatarId, picture: Picture | null): Promise<void>;
 }
 
 // --- lanes --------------------------------------------------------------------------------------------------------
@@ -141,6 +159,8 @@ export type IncomingBody =
   | { readonly kind: "retraction"; readonly target: string }
   /** The set of `from` on `target` as it is when the stanza is written. */
   | { readonly kind: "reaction"; readonly target: string; readonly from: RemoteId }
+  /** The contact shows something else of themselves; nothing is written for it. */
+  | { readonly kind: "profile"; readonly name?: string; readonly avatar?: AvatarId | null }
   /** Whatever happens in a room: see room-events.ts. */
   | { readonly kind: "room"; readonly event: RoomEvent }
   | { readonly kind: "delivered"; readonly origin: Origin }
@@ -339,12 +359,13 @@ export interface Store {
   readonly files: FileStore;
   readonly rooms: RoomStore;
   readonly accounts: AccountStore;
+  readonly avatars: AvatarStore;
   readonly contacts: ContactStore;
   readonly lanes: LaneStore;
   readonly messages: MessageStore;
   /**
-   * Forgets files whose links have expired, and the oldest of what is older than these times: final rows with the raw
-   * bytes of each, and records of messages and reactions. At most `limit` of each kind, so that nobody waits for
+   * Forgets files whose links have expired, pictures beyond their room on the disk, and the oldest of what is older than
+   * these times: final rows with the raw bytes of each, and records of messages and reactions. At most `limit` of each kind, so that nobody waits for
    * it long; true: there may be more.
    */
   prune(before: { readonly rows: number; readonly records: number }, limit: number): Promise<boolean>;
@@ -388,6 +409,10 @@ export interface XmppOutput {
   introduce(user: string, contact: RemoteId | undefined, name: string | undefined): Promise<void>;
   /** A contact that the user asked for: XEP-0356 where granted, else XEP-0144, else a subscription request. */
   addToRoster(user: string, contact: RemoteId, name: string | undefined): Promise<void>;
+  /** A contact has another name now. In the roster (XEP-0356) it is changed only where it is still the old one. */
+  rename(user: string, contact: RemoteId, was: string | undefined, name: string): Promise<void>;
+  /** What a user shows of themselves, asked of their server (XEP-0054). Rejects when it does not answer. */
+  profileOf(user: string): Promise<UserProfile>;
   /** Fleeting; nothing is sent while the link is down. Undefined: the gateway's own presence. */
   presence(user: string, contact: RemoteId | undefined, presence: PresenceOut): void;
   /** XEP-0085. Fleeting. */
@@ -414,6 +439,8 @@ export interface PresenceOut {
   readonly show?: "away" | "xa" | "dnd";
   readonly status?: string;
   readonly name?: string;
+  /** XEP-0153: the hash of the picture; "": there is none any more. Absent: nothing is said of it. */
+  readonly picture?: string;
 }
 
 /** What the component of one bridge tells the core about its stream. */

@@ -69,9 +69,10 @@ export function createPowers(
     signOut: (account) => gateway.registrations.signOut(account),
     enrol: (bridge, user) => gateway.registrations.enrol(bridge, user),
     contactId: (bridge, text) => gateway.bridges.get(bridge).bridge.contacts.fromLocal(text.trim()),
-    async addContact(bridge, user, id, name) {
+    async addContact(bridge, user, id, called) {
       const account = await gateway.registrations.accountFor(bridge, user, id);
-      await gateway.bridges.get(bridge).contacts.add(account.id, user, id, name);
+      const name = called.name ?? (await gateway.profiles.nameOf(account, id));
+      await gateway.bridges.get(bridge).contacts.add(account.id, user, id, { ...called, name });
     },
     contactList: (account, limit) => gateway.bridges.get(account.bridge).contacts.page(account.id, "", limit),
     async fullText(bridge, user, id) {

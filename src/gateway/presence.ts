@@ -1,7 +1,7 @@
 // What users see of the gateway and their contacts: presence after RFC 6121, paced so that a restart of the server is no storm.
 import type { Hint, Logger, RemoteId, SessionState } from "#bridge";
 import type { Contacts } from "./contacts.ts";
-import type { AccountId, AccountRecord, Clock, PresenceOut, TimerHandle, XmppOutput } from "./ports.ts";
+import type { AccountId, AccountRecord, Clock, ContactRecord, PresenceOut, TimerHandle, XmppOutput } from "./ports.ts";
 
 /** Presence stanzas per second when many are due at once (reliability.md b.2). */
 const pace = 200;
@@ -48,12 +48,18 @@ export class PresenceBook {
     this.#o.output(account.bridge)?.presence(account.user, undefined, this.#gateway(account, state, detail));
   }
 
-  /** What a probe or a fresh subscription is answered with. */
-  of(account: AccountRecord, contact: RemoteId | undefined, name?: string): PresenceOut {
+  /** What a probe or a fresh subscription is answered with. Undefined: the gateway itself. */
+  of(account: AccountRecord, contact: ContactRecord | undefined): PresenceOut {
     const live = this.#o.stateOf(account.id);
     if (contact === undefined) return this.#gateway(account, live?.state ?? "connecting", live?.detail);
-    const seen = this.#seen.get(seenKey(account.id, contact)) ?? { available: true };
-    return { ...seen, ...(name ? { name } : {}) };
+    const seen = this.#seen.get(seenKey(account.id, contact.id)) ?? { available: true };
+    return { ...seen, ...looks(contact) };
+  }
+
+  /** To the user, if they see this contact (security.md X10). */
+  show(account: AccountRecord, contact: ContactRecord): void {
+    if (!contact.subscribed) return;
+    this.#o.output(account.bridge)?.presence(account.user, contact.id, this.of(account, contact));
   }
 
   /** News of a contact: shown to a user who is subscribed (security.md X10), kept for the next probe. */
@@ -66,11 +72,7 @@ export class PresenceBook {
     if (this.#seen.size >= mostSeen) this.#seen.clear();
     this.#seen.set(seenKey(account.id, hint.from), shown);
     const contact = await this.#o.contacts(account.bridge)?.get(account.id, hint.from);
-    if (!contact?.subscribed) return;
-    this.#o.output(account.bridge)?.presence(account.user, hint.from, {
-      ...shown,
-      ...(contact.name ? { name: contact.name } : {}),
-    });
+    if (contact) this.show(account, contact);
   }
 
   /** After the link came up: everybody who is subscribed sees the gateway and their contacts again. */
@@ -117,7 +119,7 @@ export class PresenceBook {
       for await (const contact of contacts.all(account.id)) {
         if (!contact.subscribed) continue;
         if (!still()) return;
-        this.#o.output(bridge)?.presence(account.user, contact.id, this.of(account, contact.id, contact.name));
+        this.#o.output(bridge)?.presence(account.user, contact.id, this.of(account, contact));
         if (++sent % ((pace * tick) / 1000) === 0) await this.#pause(tick);
       }
       if (sent % ((pace * tick) / 1000) === 0) await this.#pause(tick);
@@ -150,4 +152,10 @@ export class PresenceBook {
         return state satisfies never;
     }
   }
+}
+
+/** Name and picture. What has no picture yet says nothing of one: clients would take it for none. */
+function looks({ name, avatar, picture }: ContactRecord): Pick<PresenceOut, "name" | "picture"> {
+  const shown = avatar === null ? "" : picture;
+  return { ...(name ? { name } : {}), ...(shown === undefined ? {} : { picture: shown }) };
 }

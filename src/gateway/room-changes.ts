@@ -1,6 +1,6 @@
 // What events of a network do to the rooms of an account: inside one commit, from what is stored to what is true now and
 // the rows that tell it to those who are in the room.
-import type { IncomingMembership, IncomingRoom, RemoteId } from "#bridge";
+import type { AvatarId, IncomingMembership, IncomingRoom, RemoteId } from "#bridge";
 import { newKey } from "./keys.ts";
 import { cleanNick } from "./nicks.ts";
 import type { Departure, RoomEvent } from "./room-events.ts";
@@ -67,9 +67,10 @@ export function roomChanged(tables: RoomTables, context: RoomContext, event: Inc
       : {}),
     access: event.access ?? before.access,
     members: event.members ?? before.members,
+    avatar: avatarAfter(before.avatar, event.avatar),
   };
   tables.saveRoom(after);
-  if (after.name !== before.name || after.access !== before.access)
+  if (after.name !== before.name || after.access !== before.access || after.avatar !== before.avatar)
     tell(tables, context, after.id, { do: "configured" });
   if (topicChanged) {
     const text = after.topic ?? "";
@@ -142,7 +143,7 @@ function arrive(
   context: RoomContext,
   room: RemoteId,
   id: RemoteId,
-  event: Partial<Pick<IncomingMembership, "name" | "rank">>,
+  event: Partial<Pick<IncomingMembership, "name" | "rank" | "avatar">>,
 ): void {
   const { account, now } = context;
   const known = tables.participant(account.id, room, id);
@@ -154,6 +155,7 @@ function arrive(
     rank: event.rank ?? (before.rank === "outcast" ? "member" : before.rank),
     state: "joined",
     activeAt: wasThere ? before.activeAt : now,
+    avatar: avatarAfter(before.avatar, event.avatar),
   };
   if (!before.listed) {
     // Only who speaks takes the place of another one: a crowd that comes in is no storm of presence (security.md M14).
@@ -162,7 +164,7 @@ function arrive(
     return tables.saveParticipant(after);
   }
   tables.saveParticipant(after);
-  if (after.nick === before.nick && after.rank === before.rank) return;
+  if (after.nick === before.nick && after.rank === before.rank && after.avatar === before.avatar) return;
   const was = after.nick === before.nick ? {} : { was: before.nick };
   tell(tables, context, room, { do: "here", person: toPerson(after, context), ...was });
 }
@@ -204,4 +206,15 @@ function expel(
     tell(tables, context, room.id, { do: "expelled", person: toPerson(own, context), clients, ...why });
   for (const client of clients) tables.removeOccupant(account.id, room.id, client);
   tables.saveParticipant({ ...own, state: why.how === "banned" ? "banned" : "left", listed: false });
+}
+
+const longestAvatar = 1_000;
+
+/** That there is no picture is news only where there may have been one. */
+function avatarAfter(
+  before: AvatarId | null | undefined,
+  told: AvatarId | null | undefined,
+): AvatarId | null | undefined {
+  if (told === undefined || (told === null && before === undefined)) return before;
+  return told !== null && told.length > longestAvatar ? before : told;
 }

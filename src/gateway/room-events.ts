@@ -1,6 +1,6 @@
 // What happens in a room, as rows of its lane. Everything that was true when it was committed is inside: who reads it
 // later finds nicks and ranks as they were.
-import type { Rank, RemoteId } from "#bridge";
+import type { AvatarId, Rank, RemoteId } from "#bridge";
 import type { ArchiveEntry, Saying } from "./room-ports.ts";
 
 export interface Person {
@@ -9,6 +9,8 @@ export interface Person {
   readonly rank: Rank;
   /** The user. */
   readonly self: boolean;
+  /** null: there was a picture, and it was taken away. */
+  readonly avatar?: AvatarId | null | undefined;
 }
 
 /** Empty text: there is none. */
@@ -71,8 +73,10 @@ export type RoomEvent =
       readonly clients: readonly string[];
     }
   | ({ readonly do: "subject" } & Subject)
-  /** Its name or who may come in. */
+  /** Its name, its picture or who may come in. */
   | { readonly do: "configured" }
+  /** Its picture is here now. */
+  | { readonly do: "pictured" }
   | { readonly do: "invited"; readonly by?: RemoteId; readonly name?: string; readonly reason?: string }
   /** A client comes in: it gets the people, the history and the subject. */
   | {
@@ -101,4 +105,8 @@ export interface RoomView {
   readonly clients: readonly string[];
   /** For a client that comes in. */
   readonly history?: readonly ArchiveEntry[];
+  /** The hash of the room's picture; "": there is none any more. Absent: nothing is said of it. */
+  readonly picture?: string;
+  /** By avatar, the hashes of the pictures of the people in the row, as far as they are here. */
+  readonly pictures: ReadonlyMap<AvatarId, string>;
 }

@@ -63,6 +63,7 @@ export const toPerson = (participant: ParticipantRecord, { account }: RoomContex
   nick: participant.nick,
   rank: participant.rank,
   self: participant.id === account.self,
+  avatar: participant.avatar,
 });
 
 /** The record of somebody, made when they are new. */

@@ -1,5 +1,5 @@
 // What the core keeps of rooms, and how it reads and changes that. src/store/rooms.ts implements it.
-import type { Rank, RemoteId } from "#bridge";
+import type { AvatarId, Rank, RemoteId } from "#bridge";
 import type { AccountId, IncomingBody, LaneRow, NewRow } from "./ports.ts";
 
 /** A room as one account knows it. */
@@ -19,6 +19,8 @@ export interface RoomRecord {
   /** The user's own state in it; "unknown" until the network told or the user joined. */
   readonly self: "joined" | "invited" | "left" | "unknown";
   readonly invitedBy: RemoteId | undefined;
+  /** null: there was a picture, and it was taken away. Undefined: nothing is known of one. */
+  readonly avatar?: AvatarId | null | undefined;
 }
 
 /** Somebody in a room, the user included (under the account's own id). */
@@ -38,6 +40,8 @@ export interface ParticipantRecord {
   readonly listed: boolean;
   /** When they spoke or came last, in milliseconds since the epoch. */
   readonly activeAt: number;
+  /** As in RoomRecord. */
+  readonly avatar?: AvatarId | null | undefined;
 }
 
 /** A client of the user's that is in a room. */
@@ -109,6 +113,8 @@ export interface RoomReads {
   ranked(account: AccountId, room: RemoteId, rank: Rank, limit: number): ParticipantRecord[];
   counts(account: AccountId, room: RemoteId): { readonly kept: number; readonly listed: number };
   occupants(account: AccountId, room: RemoteId): OccupantRecord[];
+  /** The hash of an avatar's picture: null when there is nothing to show, undefined when it was not read yet. */
+  pictureHash(account: AccountId, avatar: AvatarId): string | null | undefined;
   /** The entry with this stanza id. */
   archived(account: AccountId, room: RemoteId, id: string): ArchiveEntry | undefined;
   /** The stanza id of the user's own message to which their client gave this id; the newest, for clients repeat ids. */

@@ -17,6 +17,7 @@ import type { RoomContext } from "./room-people.ts";
 import type { RoomView } from "./room-events.ts";
 import { historyOf } from "./room-history.ts";
 import { keepContact } from "./room-names.ts";
+import type { RoomPictures } from "./room-pictures.ts";
 import type { RoomStore, RoomWork, Saying } from "./room-ports.ts";
 import { reflected, said } from "./room-sayings.ts";
 
@@ -24,6 +25,7 @@ export interface RoomReportsOptions {
   readonly store: RoomStore;
   readonly clock: Clock;
   readonly arrivals: Arrivals;
+  readonly pictures: Pick<RoomPictures, "inRow">;
   /** Undefined when the account is gone. */
   readonly account: (id: AccountId) => AccountRecord | undefined;
   readonly contextOf: (account: AccountRecord) => RoomContext;
@@ -113,7 +115,8 @@ export class RoomReports {
         present.map((occupant) => occupant.client),
       );
       if (clients.length === 0) return undefined;
-      const base: RoomView = { local: room.local, id, name: room.name, self: account.self, clients };
+      const pictures = this.#o.pictures.inRow(rooms, account, room, body);
+      const base: RoomView = { local: room.local, id, name: room.name, self: account.self, clients, ...pictures };
       if (body.kind !== "room" || body.event.do !== "entered") return base;
       return { ...base, history: historyOf(rooms, account.id, id, body.event) };
     });

@@ -1,4 +1,4 @@
-// What a user's clients tell in passing: typing and presence. Fleeting: lost where there is no session, or no such thing on
+// What a user's clients tell in passing: typing, presence, and that they show another picture. Fleeting: lost where there is no session, or no such thing on
 // the network.
 import type { Logger, Peer, RemoteId } from "#bridge";
 import type { Accounts } from "./accounts.ts";
@@ -11,8 +11,12 @@ export interface UserHintsOptions {
   readonly log: Logger;
 }
 
+const mostPictures = 10_000;
+
 export class UserHints {
   readonly #o: UserHintsOptions;
+  /** By bridge and user. */
+  readonly #pictures = new Map<string, string>();
 
   constructor(options: UserHintsOptions) {
     this.#o = options;
@@ -36,6 +40,21 @@ export class UserHints {
     const { accounts, sessions } = this.#o;
     for (const account of accounts.of(bridge, user))
       this.#fleeting(bridge, async () => sessions.sessionOf(account.id)?.setPresence?.(show, status));
+  }
+
+  /**
+   * The hash of the user's picture, as their presence names it ("": none), for all of their accounts behind this bridge.
+   * Presence comes once for each contact and again and again: only what is new goes on.
+   */
+  picture(bridge: string, user: string, hash: string): void {
+    const { accounts, sessions } = this.#o;
+    const place = `${bridge}/${user}`;
+    if (this.#pictures.get(place) === hash) return;
+    const live = accounts.of(bridge, user).flatMap(({ id }) => sessions.sessionOf(id) ?? []);
+    if (live.length === 0) return;
+    if (this.#pictures.size >= mostPictures) this.#pictures.clear();
+    this.#pictures.set(place, hash);
+    for (const session of live) this.#fleeting(bridge, async () => session.updateProfile?.(hash));
   }
 
   #fleeting(bridge: string, work: () => Promise<unknown>): void {

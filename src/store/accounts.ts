@@ -78,7 +78,7 @@ export function accountStore({ db, build, commits, clock, vault }: StoreContext)
     build.deleteFrom("message_ids").where("account", "=", param<number>("id")),
     build.deleteFrom("conversations").where("account", "=", param<number>("id")),
     build.deleteFrom("files").where("account", "=", param<number>("id")),
-    ...(["rooms", "room_names", "participants", "occupants", "archive"] as const).map((table) =>
+    ...(["rooms", "room_names", "participants", "occupants", "archive", "avatars"] as const).map((table) =>
       build.deleteFrom(table).where("account", "=", param<number>("id")),
     ),
     build.deleteFrom("reactions").where("account", "=", param<number>("id")),

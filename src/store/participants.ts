@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Rank } from "#bridge";
 import type { ParticipantRecord, RoomTables } from "../gateway/room-ports.ts";
+import { fromAvatar, toAvatar } from "./avatars.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 import type { Tables } from "./tables.ts";
@@ -42,6 +43,7 @@ export function participantTables(context: StoreContext): ParticipantTables {
         state: participant.state,
         listed: participant.listed ? 1 : 0,
         activeAt: participant.activeAt,
+        avatar: fromAvatar(participant.avatar),
       }),
     dropParticipant(account, room, self) {
       const coldest = q.coldest.get({ account, room, self });
@@ -77,6 +79,7 @@ function queries({ db, build }: StoreContext) {
     state: param<string>("state"),
     listed: param<number>("listed"),
     active_at: param<number>("activeAt"),
+    avatar: param<string | null>("avatar"),
   };
   return {
     get: statement(db, rows.where("id", "=", id)),
@@ -140,4 +143,5 @@ const toRecord = (row: Tables["participants"]): ParticipantRecord => ({
   state: row.state as ParticipantRecord["state"],
   listed: row.listed !== 0,
   activeAt: row.active_at,
+  avatar: toAvatar(row.avatar),
 });

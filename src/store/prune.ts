@@ -1,10 +1,13 @@
 // What is old is forgotten, a little at a time: every query here reads in the order of a key, and no more rows than it is told to.
 import type { Store } from "../gateway/ports.ts";
+import { avatarPruner } from "./avatars.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 import { directions, isFinal, states } from "./tables.ts";
 
-export function pruner({ db, build, commits, clock }: StoreContext): Store["prune"] {
+export function pruner(context: StoreContext): Store["prune"] {
+  const { db, build, commits, clock } = context;
+  const pruneAvatars = avatarPruner(context);
   const id = param<number>("id");
   // Rows and records are numbered in the order in which they came, so the oldest are found without an index on their age.
   const rowsAfter = statement(
@@ -99,6 +102,7 @@ export function pruner({ db, build, commits, clock }: StoreContext): Store["prun
         file.run({ key, position });
         if (original !== null && rowOf.get({ id: original }) === undefined) raw.run({ id: original });
       }
-      return more || [forgotten, reactions.length, silenced, files.length].includes(limit);
+      const pictures = pruneAvatars(limit);
+      return more || [forgotten, reactions.length, silenced, files.length, ...pictures].includes(limit);
     });
 }

@@ -1,6 +1,7 @@
 import type { LaneRow, NewRow } from "../gateway/ports.ts";
 import type { NamedPeer, RoomRecord, RoomStore, RoomTables, RoomWork } from "../gateway/room-ports.ts";
 import { archiveTables } from "./archive.ts";
+import { fromAvatar, pictureHashes, toAvatar } from "./avatars.ts";
 import { participantTables } from "./participants.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
@@ -11,7 +12,13 @@ export type BareRoomTables = Omit<RoomTables, "append">;
 
 /** For commits: the tables of rooms, without the lanes. */
 export function roomTables(context: StoreContext): BareRoomTables {
-  return { ...roomRows(context), ...occupantRows(context), ...participantTables(context), ...archiveTables(context) };
+  return {
+    ...roomRows(context),
+    ...occupantRows(context),
+    ...participantTables(context),
+    ...archiveTables(context),
+    ...pictureHashes(context),
+  };
 }
 
 /** Runs `work` inside a commit; returns its value and the rows it appended. */
@@ -77,6 +84,7 @@ function roomRows({ db, build }: StoreContext): RoomRows {
     members: param<number | null>("members"),
     self: param<string>("self"),
     invited_by: param<string | null>("invitedBy"),
+    avatar: param<string | null>("avatar"),
   };
   const save = statement(
     db,
@@ -118,6 +126,7 @@ function roomRows({ db, build }: StoreContext): RoomRows {
         members: room.members ?? null,
         self: room.self,
         invitedBy: room.invitedBy ?? null,
+        avatar: fromAvatar(room.avatar),
       }),
     saveName: (account, { kind, id }, local) => void saveName.run({ account, kind, id, local }),
   };
@@ -169,4 +178,5 @@ const toRoom = (row: Tables["rooms"] & { local: string }): RoomRecord => ({
   members: row.members ?? undefined,
   self: row.self as RoomRecord["self"],
   invitedBy: row.invited_by ?? undefined,
+  avatar: toAvatar(row.avatar),
 });

@@ -19,6 +19,10 @@ export interface Tables {
     name: string | null;
     subscribed: number;
     introduced: number;
+    /** The user gave the name. */
+    named: number;
+    /** Empty: there was one, and it was taken away. */
+    avatar: string | null;
   };
   lane_rows: {
     id: number;
@@ -111,6 +115,8 @@ export interface Tables {
     members: number | null;
     self: string;
     invited_by: string | null;
+    /** As in `contacts`. */
+    avatar: string | null;
   };
   /** Local parts of rooms, and of contacts for whose id the bridge has none. */
   room_names: {
@@ -131,6 +137,18 @@ export interface Tables {
     state: string;
     listed: number;
     active_at: number;
+    /** As in `contacts`. */
+    avatar: string | null;
+  };
+  /** Avatars that were read. */
+  avatars: {
+    account: number;
+    id: string;
+    /** SHA-1 of the bytes in hexadecimal; both null: there is nothing to show. */
+    hash: string | null;
+    bytes: Uint8Array | null;
+    size: number;
+    read_at: number;
   };
   occupants: {
     account: number;

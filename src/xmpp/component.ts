@@ -20,9 +20,13 @@ import { gatewayPrompt } from "./xeps/gateway-prompt.ts";
 import { messages } from "./xeps/message-in.ts";
 import { presences } from "./xeps/presence-in.ts";
 import { registration } from "./xeps/register.ts";
+import { userAvatars } from "./xeps/user-avatar.ts";
 import { vcards } from "./xeps/vcard.ts";
 import { NS } from "./ns.ts";
+import { serialize } from "./stanza.ts";
 
+/** Bytes of an answer: a card with its picture. Prosody takes 512 KiB of one stanza. */
+const largestAnswer = 262_144;
 /** Milliseconds that the server has, when we stop, to confirm what was written last. */
 const farewell = 2_000;
 
@@ -104,7 +108,7 @@ export function createComponent(options: ComponentOptions): Component {
     serverDomain,
     mayUse: (user) => gateway.mayUse(name, user),
     named: (user, local) => gateway.rooms.known.named(name, user, local),
-    send: (stanza) => void link.send(stanza),
+    send: (stanza) => void link.send(serialize(stanza, { maxBytes: largestAnswer })),
   });
 
   const identity = { category: "gateway", type: bridge.identity.type, name: bridge.identity.title };
@@ -135,6 +139,7 @@ export function createComponent(options: ComponentOptions): Component {
       idOf: (text) => bridge.contacts.fromLocal(text),
     }),
     vcards({ bridge: name, gateway, title: bridge.identity.title }),
+    ...(bridge.verbs.includes("openAvatar") ? [userAvatars({ bridge: name, gateway })] : []),
     messages({
       bridge: name,
       gateway,

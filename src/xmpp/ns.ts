@@ -26,11 +26,16 @@ export const NS = {
   vcard: "vcard-temp",
   /** XEP-0059 */
   rsm: "http://jabber.org/protocol/rsm",
+  /** XEP-0060, as far as XEP-0084 needs it */
+  pubsub: "http://jabber.org/protocol/pubsub",
   /** XEP-0066 */
   oob: "jabber:x:oob",
   /** XEP-0077 */
   register: "jabber:iq:register",
   registerFeature: "http://jabber.org/features/iq-register",
+  /** XEP-0084 */
+  avatarMetadata: "urn:xmpp:avatar:metadata",
+  avatarData: "urn:xmpp:avatar:data",
   /** XEP-0085 */
   chatStates: "http://jabber.org/protocol/chatstates",
   /** XEP-0092 */

@@ -1,5 +1,5 @@
 // The core's way out: rows become stanzas on the link, in order, inside the window of the ping barrier.
-import type { RemoteId } from "#bridge";
+import type { RemoteId, UserProfile } from "#bridge";
 import type { Clock, FileLinks, IncomingRow, OutputItem, PresenceOut, XmppOutput } from "../gateway/ports.ts";
 import { type Addresses, resource } from "./addresses.ts";
 import type { Fence } from "./fence.ts";
@@ -8,7 +8,9 @@ import { lostPresence } from "./muc/presence-out.ts";
 import { roomStanzas } from "./muc/stanzas.ts";
 import type { Roster } from "./roster.ts";
 import { type Element, el, serialize, StanzaWriteError } from "./stanza.ts";
+import { pictureUpdate } from "./xeps/avatar-hash.ts";
 import { chatStateStanza, messageStanza, noticeStanza } from "./xeps/message-out.ts";
+import { userProfile } from "./xeps/user-card.ts";
 import { NS } from "./ns.ts";
 
 export interface OutputOptions {
@@ -55,10 +57,18 @@ export class Output implements XmppOutput {
     return this.#o.roster.add(user, contact, name);
   }
 
+  rename(user: string, contact: RemoteId, was: string | undefined, name: string): Promise<void> {
+    return this.#o.roster.rename(user, contact, was, name);
+  }
+
+  profileOf(user: string): Promise<UserProfile> {
+    return userProfile(this.#o.link.iq, user);
+  }
+
   presence(user: string, contact: RemoteId | undefined, presence: PresenceOut): void {
     if (this.#o.link.state !== "up") return;
     const from = `${this.#o.addresses.speaker(contact)}/${resource}`;
-    const { available, show, status, name } = presence;
+    const { available, show, status, name, picture } = presence;
     this.#o.link.send(
       available
         ? el(
@@ -67,6 +77,7 @@ export class Output implements XmppOutput {
             show && el("show", {}, show),
             status && el("status", {}, status),
             name && el("nick", { xmlns: NS.nick }, name),
+            pictureUpdate(picture),
             this.#o.caps(contact !== undefined),
           )
         : el("presence", { type: "unavailable", from, to: user }, status && el("status", {}, status)),
@@ -136,6 +147,7 @@ export class Output implements XmppOutput {
           id: room.id,
           self: room.self,
           jidOf: (id) => addresses.jidOf(id),
+          pictures: room.pictures,
           links: this.#o.links,
           gateway: addresses.domain,
           now: clock.now(),

@@ -43,6 +43,23 @@ export class Roster {
     else await this.introduce(user, contact, name);
   }
 
+  /**
+   * The roster belongs to the user: a name that they gave stays. Where the gateway may not look, presence tells the new one
+   * (XEP-0172).
+   */
+  async rename(user: string, contact: RemoteId, was: string | undefined, name: string): Promise<void> {
+    if (!this.#o.privileges.roster) return;
+    const jid = this.#o.addresses.speaker(contact);
+    const answer = await this.#o.iq.request(user, el("query", { xmlns: NS.roster }), { timeoutMs: 5_000 });
+    const query = child(answer, "query", NS.roster);
+    const item = query && children(query, "item", NS.roster).find((one) => attr(one, "jid") === jid);
+    const current = item && attr(item, "name");
+    if (item === undefined || (current && current !== was)) return;
+    const groups = children(item, "group").map((group) => el("group", {}, group.getText()));
+    const changed = el("item", { jid, name, subscription: attr(item, "subscription") }, ...groups);
+    await this.#o.iq.request(user, el("query", { xmlns: NS.roster }, changed), { type: "set", timeoutMs: 5_000 });
+  }
+
   /** XEP-0356 section 4.2. False when the server did not do it. */
   async #write(user: string, jid: string, name: string | undefined): Promise<boolean> {
     const item = el("item", { jid, name, subscription: "both" }, el("group", {}, this.#o.group));

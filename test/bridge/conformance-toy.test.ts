@@ -21,6 +21,11 @@ async function createHarness(domain: boolean): Promise<Harness> {
     async write(text) {
       network.put("bob", "tester", text, `written-${++written}`);
     },
+    async show(name, picture) {
+      const avatar = `picture-${++written}`;
+      network.pictures.set(avatar, picture);
+      network.profiles.set("bob", { name, avatar });
+    },
     async trouble(kind) {
       network.passwords.set("tester", kind === "login-required" ? "changed" : "secret");
       delete network.trouble.beforeSend;

@@ -10,6 +10,7 @@ test.each<[Ability, string[]]>([
     ],
   ],
   ["credentials", ["reports login-required when the credentials no longer work"]],
+  ["pictures", ["tells what the other person shows of themselves, under another id when it is another picture"]],
 ])("a network without a %s is spared these checks and no others", (ability, names) => {
   const left = conformanceWithout([ability]);
   expect(conformance.filter((check) => !left.includes(check)).map((check) => check.name)).toEqual(names);

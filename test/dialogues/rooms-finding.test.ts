@@ -59,6 +59,7 @@ describe("service discovery", () => {
           "urn:xmpp:reactions:0",
           "urn:xmpp:reply:0",
           "urn:xmpp:sid:0",
+          "vcard-temp",
         ]
           .map((name) => `<feature var="${name}"/>`)
           .join("")}
@@ -98,6 +99,7 @@ describe("service discovery", () => {
       "urn:xmpp:reactions:0",
       "urn:xmpp:reply:0",
       "urn:xmpp:sid:0",
+      "vcard-temp",
     ];
     await story.ask(
       info(lobby),

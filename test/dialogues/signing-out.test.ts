@@ -30,6 +30,7 @@ const nothing = {
   participants: 0,
   occupants: 0,
   archive: 0,
+  avatars: 0,
   files: 0,
 };
 

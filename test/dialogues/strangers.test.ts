@@ -110,7 +110,9 @@ describe("X10: a stranger learns nothing about contacts", () => {
     const story = await aliceSignedIn();
     // Alice knows bob by name and is subscribed to him; nobody knows zoe.
     await story.send(`<presence type="subscribe" from="alice@localhost" to="bob@toy.localhost"/>`);
-    await story.viaduct.gateway.bridges.get("toy").contacts.add(1, "alice@localhost", "bob", "Bob the Builder");
+    await story.viaduct.gateway.bridges
+      .get("toy")
+      .contacts.add(1, "alice@localhost", "bob", { name: "Bob the Builder" });
     const existing = await answers(story, "bob", mallory);
     expect(existing).toEqual(await answers(story, "zoe", mallory));
     expect(existing.join("")).not.toContain("Builder");
@@ -120,7 +122,9 @@ describe("X10: a stranger learns nothing about contacts", () => {
 
   test("with an account of their own sees nothing of alice's contacts either", async () => {
     const story = await aliceSignedIn({ domain: true });
-    await story.viaduct.gateway.bridges.get("toy").contacts.add(1, "alice@localhost", "bob", "Bob the Builder");
+    await story.viaduct.gateway.bridges
+      .get("toy")
+      .contacts.add(1, "alice@localhost", "bob", { name: "Bob the Builder" });
     await story.viaduct.gateway.registrations.enrol("toy", "mallory@localhost");
     const existing = await answers(story, "bob", "mallory@localhost/x");
     expect(existing).toEqual(await answers(story, "zoe", "mallory@localhost/x"));

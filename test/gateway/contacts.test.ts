@@ -92,11 +92,11 @@ describe("somebody the user writes to", () => {
 
   test("X13: beyond the number an account may have is refused", async () => {
     const { contacts } = await setUp({ mostPerAccount: 2, newPerHour: 1_000 });
-    await contacts.add(1, alice, "a", undefined);
+    await contacts.add(1, alice, "a", { name: undefined });
     await contacts.subscribe(1, alice, "b");
     for (const attempt of [
       () => contacts.address(1, alice, "c"),
-      () => contacts.add(1, alice, "c", undefined),
+      () => contacts.add(1, alice, "c", { name: undefined }),
       () => contacts.subscribe(1, alice, "c"),
     ]) {
       await expect(attempt()).rejects.toMatchObject({
@@ -105,7 +105,7 @@ describe("somebody the user writes to", () => {
       });
     }
     // A contact that is there already can still be subscribed to and named.
-    await contacts.add(1, alice, "b", "Bea");
+    await contacts.add(1, alice, "b", { name: "Bea" });
     expect((await contacts.get(1, "b"))?.name).toBe("Bea");
   });
 });
@@ -113,15 +113,15 @@ describe("somebody the user writes to", () => {
 describe("a contact", () => {
   test("that the user adds goes to the roster with its name", async () => {
     const { contacts, output } = await setUp();
-    await contacts.add(1, alice, "bob", "Bob");
+    await contacts.add(1, alice, "bob", { name: "Bob" });
     expect(output.calls).toEqual(["roster bob (Bob) of alice@localhost"]);
   });
 
   test("keeps its name and subscription when it is added again without one", async () => {
     const { contacts } = await setUp();
-    await contacts.add(1, alice, "bob", "Bob");
+    await contacts.add(1, alice, "bob", { name: "Bob" });
     await contacts.subscribe(1, alice, "bob");
-    await contacts.add(1, alice, "bob", undefined);
+    await contacts.add(1, alice, "bob", { name: undefined });
     expect(await contacts.get(1, "bob")).toMatchObject({ name: "Bob", subscribed: true });
     await contacts.unsubscribe(1, "bob");
     expect(await contacts.get(1, "bob")).toMatchObject({ name: "Bob", subscribed: false });

@@ -38,7 +38,13 @@ async function setUp(change: (store: Store) => Store = (store) => store) {
     rooms: noRooms,
     contacts,
     output,
-    userOf: (account) => users.get(account),
+    profiles: { changed: async () => {} },
+    account: (id) => {
+      const user = users.get(id);
+      return user === undefined
+        ? undefined
+        : { id, user, bridge: "toy", mode: "account", self: `u${id}`, createdAt: 0 };
+    },
     clock,
     log,
     faults: noFaults,

@@ -120,7 +120,8 @@ test("what the network says of a contact reaches a user who is subscribed, and a
     "presence c0000 to u1@localhost: away At lunch",
     "presence c0000 to u1@localhost: offline",
   ]);
-  expect(presence.of(account, "c0000")).toEqual({ available: false });
+  const contact = { account: account.id, id: "c0000", name: undefined, subscribed: true, introduced: true };
+  expect(presence.of(account, contact)).toEqual({ available: false });
 });
 
 test("X10: the presence of people the user is not subscribed to is kept from them", async () => {

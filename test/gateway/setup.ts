@@ -1,5 +1,5 @@
 // What the tests of the core share: a log that remembers, an output that remembers, and a wait on the test's clock.
-import type { Logger } from "#bridge";
+import type { Logger, UserProfile } from "#bridge";
 import type { DeliveryLookups } from "../../src/gateway/deliveries.ts";
 import type { OutputItem, PresenceOut, XmppOutput } from "../../src/gateway/ports.ts";
 import { settle, type TestClock } from "../kit/clock.ts";
@@ -52,8 +52,15 @@ export class RecordingOutput implements XmppOutput {
   async addToRoster(user: string, contact: string, name: string | undefined): Promise<void> {
     this.calls.push(`roster ${contact} (${name ?? ""}) of ${user}`);
   }
-  presence(user: string, contact: string | undefined, { available, show, status, name }: PresenceOut): void {
-    const words = [available ? (show ?? "online") : "offline", status, name].filter(Boolean).join(" ");
+  async rename(user: string, contact: string, was: string | undefined, name: string): Promise<void> {
+    this.calls.push(`rename ${contact} from ${was ?? "nothing"} to ${name} for ${user}`);
+  }
+  async profileOf(): Promise<UserProfile> {
+    return {};
+  }
+  presence(user: string, contact: string | undefined, { available, show, status, name, picture }: PresenceOut): void {
+    const shown = picture === undefined ? undefined : picture === "" ? "no picture" : `picture ${picture.slice(0, 6)}`;
+    const words = [available ? (show ?? "online") : "offline", status, name, shown].filter(Boolean).join(" ");
     this.calls.push(`presence ${contact ?? "gateway"} to ${user}: ${words}`);
   }
   typing(user: string, contact: string, active: boolean): void {
@@ -101,6 +108,8 @@ export function textOf({ row: { body }, emojis }: OutputItem): string {
     case "delivered":
     case "read":
       return `${body.kind} ${body.origin.id}`;
+    case "profile":
+      return "profile";
     case "room":
       return `room: ${body.event.do}`;
     default:

@@ -2,12 +2,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "yaml";
+import { registrationYaml } from "../../bridges/matrix/appservice/registration.ts";
 import { createMatrixBridge } from "../../bridges/matrix/index.ts";
+import { matrixOptions } from "../../bridges/matrix/options.ts";
 import type { GatewayLogger } from "../../src/log.ts";
 import { MatrixPerson } from "../kit/matrix-person.ts";
 import { startViaduct, type Viaduct } from "../kit/viaduct.ts";
 import { freePorts } from "../lab/ports.ts";
-import { startSynapse, type Synapse } from "../lab/synapse.ts";
+import { type AppserviceRegistration, startSynapse, type Synapse } from "../lab/synapse.ts";
 import { startXmppServer, type XmppServer, type XmppServerName } from "../lab/xmpp-server.ts";
 import { connectPerson, matrixNetwork, type Person } from "./person.ts";
 import { until } from "./stage.ts";
@@ -18,6 +21,8 @@ export interface MatrixStageOptions {
   readonly users: readonly string[];
   /** Users of the homeserver, all with the password "secret". */
   readonly people: readonly string[];
+  /** Those who do not sign in are users of the homeserver as well, by its application service. Default false. */
+  readonly domain?: boolean;
   readonly log?: GatewayLogger;
   /** More of the homeserver's configuration. */
   readonly homeserver?: Readonly<Record<string, unknown>>;
@@ -44,6 +49,7 @@ export interface MatrixStage {
 
 export async function setMatrixStage(options: MatrixStageOptions): Promise<MatrixStage> {
   const [webPort = 0] = await freePorts(1);
+  const service = options.domain ? serviceAt(`http://127.0.0.1:${webPort}/bridges/matrix`) : undefined;
   const [xmpp, synapse] = await Promise.all([
     startXmppServer(options.xmpp, {
       users: Object.fromEntries(options.users.map((user) => [user, "pw"])),
@@ -52,6 +58,7 @@ export async function setMatrixStage(options: MatrixStageOptions): Promise<Matri
     startSynapse({
       users: Object.fromEntries(options.people.map((user) => [user, "secret"])),
       ...(options.homeserver ? { settings: options.homeserver } : {}),
+      ...(service === undefined ? {} : { appservice: service.registration }),
     }),
   ]);
   const homeserver = (await options.front?.(synapse)) ?? synapse.baseUrl;
@@ -60,7 +67,12 @@ export async function setMatrixStage(options: MatrixStageOptions): Promise<Matri
     const running = await startViaduct({
       componentPort: xmpp.componentPort,
       bridges: { matrix: createMatrixBridge({ times: { first: 50, most: 500 } }) },
-      settings: { matrix: { accounts: { homeserver } } },
+      settings: {
+        matrix: {
+          accounts: { homeserver },
+          ...(service === undefined ? {} : { domain: { homeserver, ...service.settings } }),
+        },
+      },
       net: { allowPrivateHosts: ["127.0.0.1", "localhost", "upload.localhost"] },
       ...(options.web === false
         ? {}
@@ -115,4 +127,17 @@ export async function setMatrixStage(options: MatrixStageOptions): Promise<Matri
     },
   };
   return stage;
+}
+
+/** What the gateway and the homeserver are told of each other. */
+function serviceAt(url: string) {
+  const tokens = {
+    asToken: "gateway-to-homeserver-".padEnd(40, "a"),
+    hsToken: "homeserver-to-gateway-".padEnd(40, "h"),
+  };
+  const settings = { serverName: "matrix.test", users: "localhost", url, ...tokens };
+  // Where the homeserver is nobody knows before it runs, and its registration does not say it.
+  const { domain } = matrixOptions.parse({ domain: { ...settings, homeserver: "http://127.0.0.1:1" } });
+  if (domain === undefined) throw new Error("no domain mode");
+  return { settings, registration: parse(registrationYaml(domain, tokens, url)) as AppserviceRegistration };
 }

@@ -91,3 +91,54 @@ describe("a roster", () => {
     expect(sent[1]).toBe(request);
   });
 });
+
+describe("a contact with another name", () => {
+  const item = (inside: string) => `<item jid="bob@toy.localhost" ${inside}><group>Toy</group></item>`;
+  const query = (inside: string) => `<query xmlns="jabber:iq:roster">${inside}</query>`;
+  /** Answers the request that was sent last. */
+  function answer({ sent, iq }: ReturnType<typeof setUp>, inside: string) {
+    const { attrs } = parse(sent.at(-1) ?? "");
+    iq.handle(parse(`<iq type="result" id="${attrs.id}" from="${attrs.to}" to="toy.localhost">${inside}</iq>`));
+  }
+
+  test("is renamed where the roster has the old one, and keeps group and subscription", async () => {
+    const kit = setUp();
+    kit.privileges.learn(grant(`<perm access="roster" type="both"/>`));
+    const done = kit.roster.rename("alice@localhost", "bob", "Bob", "Robert");
+    answer(kit, query(item(`name="Bob" subscription="to"`)));
+    await settle(1);
+    expect(kit.sent.at(-1)).toContain(query(item(`name="Robert" subscription="to"`)));
+    answer(kit, "");
+    await done;
+    expect(kit.sent).toHaveLength(2);
+  });
+
+  test("gets a name in a roster that has none", async () => {
+    const kit = setUp();
+    kit.privileges.learn(grant(`<perm access="roster" type="both"/>`));
+    const done = kit.roster.rename("alice@localhost", "bob", "Bob", "Robert");
+    answer(kit, query(item(`subscription="both"`)));
+    await settle(1);
+    expect(kit.sent.at(-1)).toContain(query(item(`name="Robert" subscription="both"`)));
+    answer(kit, "");
+    await done;
+  });
+
+  test.each([
+    ["the user gave another one", item(`name="Bobby" subscription="to"`)],
+    ["the contact is not in the roster", ""],
+  ])("stays as it is when %s", async (_, inside) => {
+    const kit = setUp();
+    kit.privileges.learn(grant(`<perm access="roster" type="both"/>`));
+    const done = kit.roster.rename("alice@localhost", "bob", "Bob", "Robert");
+    answer(kit, query(inside));
+    await done;
+    expect(kit.sent).toHaveLength(1);
+  });
+
+  test("is left to presence where the server grants nothing", async () => {
+    const kit = setUp();
+    await kit.roster.rename("alice@localhost", "bob", "Bob", "Robert");
+    expect(kit.sent).toEqual([]);
+  });
+});

@@ -5,11 +5,13 @@ import { noEncryption } from "../encryption.ts";
 import { createMedia } from "../media.ts";
 import { createOutgoing } from "../outgoing.ts";
 import { Passing } from "../passing.ts";
+import { openAvatar, profile } from "../people.ts";
 import { RoomSender } from "../room-sender.ts";
 import { RoomVerbs } from "../room-verbs.ts";
 import { SentEvents } from "../sent-events.ts";
 import type { GhostChats } from "./ghost-chats.ts";
 import { GhostRooms } from "./ghost-rooms.ts";
+import type { GhostLooks } from "./ghost-looks.ts";
 import type { Ghosts } from "./ghosts.ts";
 import type { Ledger } from "./ledger.ts";
 import type { SharedRooms } from "./shared-rooms.ts";
@@ -21,6 +23,7 @@ export interface GhostSessionDeps {
   /** Requests as `self`, who is registered with the first of them. */
   readonly api: Api;
   readonly ghosts: Ghosts;
+  readonly looks: GhostLooks;
   readonly rooms: SharedRooms;
   readonly ledger: Ledger;
   readonly direct: GhostChats;
@@ -66,6 +69,9 @@ export function startGhostSession(deps: GhostSessionDeps): SessionCore & Partial
     leave: (room) => verbs.leave(room),
     changeRoom: (room, change) => verbs.changeRoom(room, change),
     search: (text) => verbs.search(text),
+    profile: (id) => profile(api, id),
+    openAvatar: (avatar, pixels, wanted) => openAvatar(api, avatar, pixels, wanted),
+    updateProfile: async (hash) => deps.looks.told(self, user, hash),
     async close() {
       closing.abort();
       deps.onClose();

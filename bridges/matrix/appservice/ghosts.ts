@@ -11,6 +11,8 @@ export interface Ghost {
   /** Bare JID. */
   readonly user: string;
   readonly name: string;
+  /** The hash of the picture that was taken from XMPP, "" for none; undefined when nobody has looked yet. */
+  readonly picture?: string;
 }
 
 export interface GhostsDeps {
@@ -18,6 +20,8 @@ export interface GhostsDeps {
   readonly records: Records;
   /** New ones in an hour (M22). */
   readonly perHour: number;
+  /** A user was made. Must not throw. */
+  readonly onMade: (ghost: Ghost) => void;
 }
 
 const prefix = "ghost/";
@@ -41,7 +45,9 @@ export class Ghosts {
       const id = key.slice(prefix.length);
       const json = parseBytes(bytes);
       const user = textAt(json, "user");
-      if (user !== undefined) known.set(id, { id, user, name: textAt(json, "name") ?? "" });
+      const picture = textAt(json, "picture");
+      if (user === undefined) continue;
+      known.set(id, { id, user, name: textAt(json, "name") ?? "", ...(picture === undefined ? {} : { picture }) });
     }
     return new Ghosts(deps, known);
   }
@@ -88,6 +94,12 @@ export class Ghosts {
     return run;
   }
 
+  /** The user shows this picture on Matrix now. */
+  async showed(id: RemoteId, picture: string): Promise<void> {
+    const known = this.#known.get(id);
+    if (known !== undefined) await this.#save({ ...known, picture });
+  }
+
   /** The homeserver does not know the user any more: its database is an older one. */
   async forget(id: RemoteId): Promise<void> {
     this.#known.delete(id);
@@ -105,8 +117,15 @@ export class Ghosts {
     } catch (error) {
       throw matrixError(error);
     }
-    await this.#deps.records.save(new Map([[`${prefix}${id}`, toBytes({ user, name })]]));
-    this.#known.set(id, { id, user, name });
+    await this.#save({ ...this.#known.get(id), id, user, name });
+    if (known === undefined) this.#deps.onMade({ id, user, name });
+  }
+
+  async #save(ghost: Ghost): Promise<void> {
+    const { id, ...rest } = ghost;
+    // First, so that of two changes at a time the later one has both.
+    this.#known.set(id, ghost);
+    await this.#deps.records.save(new Map([[`${prefix}${id}`, toBytes(rest)]]));
   }
 
   /** Makes the user, of whom nothing is remembered. @throws BridgeError `retry` when there are too many, or what the homeserver says */

@@ -183,6 +183,8 @@ export async function readOtherMember(event: RoomEvent, room: SharedRoom, readin
   if (room.partner === undefined) return tellAll(event, room, reading);
   if (event.state_key !== room.partner) return isThere ? becomeRoom(room, event, reading) : undefined;
   if (room.partnerThere && !isThere) await tellOfEnd(event, room, reading);
+  // What they show of themselves may be another name or picture.
+  else await tellAll(event, room, reading);
   room.partnerThere = isThere;
 }
 

@@ -7,6 +7,7 @@ import { doTodo } from "./do-todo.ts";
 import { ghostApi } from "./ghost-api.ts";
 import { GhostChats } from "./ghost-chats.ts";
 import { botOf, ghostOf, userOf } from "./ghost-id.ts";
+import { GhostLooks } from "./ghost-looks.ts";
 import { startGhostSession } from "./ghost-session.ts";
 import { Ghosts, registerUser } from "./ghosts.ts";
 import { checkHealth } from "./health.ts";
@@ -32,7 +33,13 @@ export async function startService(host: ServiceHost<MatrixOptions>, domain: Dom
   if (domain.registration !== undefined) await checkRegistrationFile(domain.registration, domain, tokens);
 
   const homeserver = createHomeserver({ baseUrl: domain.homeserver, asToken: tokens.asToken, signal });
-  const ghosts = await Ghosts.load({ homeserver, records, perHour: domain.ghostsPerHour });
+  const ghosts: Ghosts = await Ghosts.load({
+    homeserver,
+    records,
+    perHour: domain.ghostsPerHour,
+    onMade: ({ id, user }) => looks.refresh(id, user),
+  });
+  const looks = new GhostLooks({ ghosts, homeserver, profileOf: (user) => host.profileOf(user), log, signal });
   const rooms = await SharedRooms.load(records);
   const todos = await Todos.load({ records, log, signal });
   const transactions = await Transactions.load(records);
@@ -114,12 +121,15 @@ export async function startService(host: ServiceHost<MatrixOptions>, domain: Dom
     async connect({ id, user, self }, session) {
       sessions.set(id, session);
       session.status("online");
+      const ghost = ghosts.get(self);
+      if (ghost !== undefined && ghost.picture === undefined) looks.refresh(self, user);
       return startGhostSession({
         self,
         user,
         api: apiFor(self, user),
         direct: chatsOf(self, user),
         ghosts,
+        looks,
         rooms,
         ledger,
         maxUploadBytes: host.options.accounts.maxUploadBytes,

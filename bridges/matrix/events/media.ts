@@ -24,6 +24,12 @@ const ofType: ReadonlyMap<string, string> = new Map([
   ["m.audio", "audio"],
 ]);
 
+/** The picture of a person or a room: `avatar_url` or `url` of a profile or an event. */
+export function avatarIn(content: unknown, key: string): string | undefined {
+  const mxc = text(field(content, key));
+  return mxc !== undefined && parseMxc(mxc) !== undefined ? mxc : undefined;
+}
+
 export function attachmentOf(content: unknown, type: string): IncomingAttachment {
   const info = field(content, "info");
   const source = sourceOf(content);

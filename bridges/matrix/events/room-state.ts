@@ -1,10 +1,11 @@
 // State events of a room: who comes and goes, what it is called, who may come in. In a conversation of two most of
-// that is no news: the roster tells it.
+// that is no news: only what the other person shows of themselves is.
 import type { Incoming, IncomingMembership } from "#bridge";
 import { isRoomAlias, isRoomId, isUserId } from "../ids.ts";
 import { cleanLabel, cleanName, cleanText, cutAt } from "../text/characters.ts";
 import type { EventContext, ParsedEvent } from "./event.ts";
 import { textBlock } from "./extensible.ts";
+import { avatarIn } from "./media.ts";
 import { rankOf } from "./ranks.ts";
 import { at, field, text } from "./shape.ts";
 
@@ -24,8 +25,15 @@ export function stateToIncoming(event: ParsedEvent, context: EventContext): read
         `/me ${field(event.content, "live") === true ? "shares" : "stopped sharing"} a live location.`,
       );
     default:
-      return context.direct ? [] : roomState(event, context);
+      return context.direct ? contact(event, context) : roomState(event, context);
   }
+}
+
+function contact({ base, type, content, stateKey }: ParsedEvent, { peer }: EventContext): readonly Incoming[] {
+  if (type !== "m.room.member" || stateKey !== peer.id || field(content, "membership") !== "join") return [];
+  const name = nameOf(content, peer.id);
+  const avatar = avatarIn(content, "avatar_url") ?? null;
+  return [{ ...base, type: "contact", avatar, ...(name === undefined ? {} : { name }) }];
 }
 
 function roomState(event: ParsedEvent, context: EventContext): readonly Incoming[] {
@@ -41,6 +49,8 @@ function roomState(event: ParsedEvent, context: EventContext): readonly Incoming
       return [{ ...room, topic: topicOf(content) }];
     case "m.room.canonical_alias":
       return isRoomAlias(alias) ? [{ ...room, address: alias }] : [];
+    case "m.room.avatar":
+      return [{ ...room, avatar: avatarIn(content, "url") ?? null }];
     case "m.room.join_rules":
       return [{ ...room, access: field(content, "join_rule") === "public" ? "open" : "members" }];
     default:
@@ -71,6 +81,7 @@ function membership(event: ParsedEvent, context: EventContext): readonly Incomin
       who: stateKey === context.self ? "self" : stateKey,
       state,
       ...(state === "left" || state === "kicked" ? {} : { rank }),
+      ...(state === "joined" ? { avatar: avatarIn(content, "avatar_url") ?? null } : {}),
       ...(name === undefined ? {} : { name }),
       ...(reason === "" ? {} : { reason }),
     },

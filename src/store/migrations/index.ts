@@ -8,6 +8,7 @@ import { rooms } from "./0005-rooms.ts";
 import { slices } from "./0006-slices.ts";
 import { filesInOriginals } from "./0007-files-in-originals.ts";
 import { oldReactions } from "./0008-old-reactions.ts";
+import { avatars } from "./0009-avatars.ts";
 
 export const migrations: Record<string, Migration> = {
   "0001-first": first,
@@ -18,4 +19,5 @@ export const migrations: Record<string, Migration> = {
   "0006-slices": slices,
   "0007-files-in-originals": filesInOriginals,
   "0008-old-reactions": oldReactions,
+  "0009-avatars": avatars,
 };

@@ -25,5 +25,6 @@ export const contextOf = ({ account, room }: FoundRoom, { addresses, links }: Mu
   id: room.id,
   self: account.self,
   jidOf: (id) => addresses.jidOf(id),
+  pictures: new Map(),
   links,
 });

@@ -1,10 +1,11 @@
 // XEP-0045: Multi-User Chat, sections 7.1 to 7.14 and 8: the presence of a room. XEP-0421: Occupant Ids.
-import type { Rank, RemoteId } from "#bridge";
+import type { AvatarId, Rank, RemoteId } from "#bridge";
 import { derivedKey } from "../../gateway/keys.ts";
 import type { FileLinks } from "../../gateway/ports.ts";
 import type { Departure, Person } from "../../gateway/room-events.ts";
 import { NS } from "../ns.ts";
 import { type Element, el } from "../stanza.ts";
+import { pictureUpdate } from "../xeps/avatar-hash.ts";
 
 /** A room on the wire. */
 export interface RoomContext {
@@ -16,6 +17,8 @@ export interface RoomContext {
   readonly self: RemoteId;
   /** The bare JID of somebody on the network; undefined when they have none. */
   readonly jidOf: (id: RemoteId) => string | undefined;
+  /** By avatar, the hashes of those pictures that are here. */
+  readonly pictures: ReadonlyMap<AvatarId, string>;
   /** To files that come with messages; undefined without a web server. */
   readonly links: FileLinks | undefined;
 }
@@ -51,8 +54,13 @@ export function herePresence(room: RoomContext, to: string, person: Person, code
     { from: `${room.jid}/${person.nick}`, to },
     user(el("item", { affiliation, role, jid }), person.self ? [110, ...codes] : codes),
     occupantId(room, person.id),
+    pictureUpdate(pictureOf(room, person)),
   );
 }
+
+/** A picture that is not here yet is not spoken of. */
+const pictureOf = ({ pictures }: RoomContext, { avatar }: Person): string | undefined =>
+  avatar === null ? "" : avatar === undefined ? undefined : pictures.get(avatar);
 
 /** Somebody is not there any more. */
 export function gonePresence(

@@ -71,6 +71,7 @@ async function info(request: IqRequest, options: MucOptions, features: readonly 
 /** Section 6.4. */
 async function infoForm(found: FoundRoom, { gateway }: MucOptions): Promise<Element> {
   const { room } = found;
+  const picture = await gateway.roomPictures.hashOf(found);
   const count = room.members ?? (await gateway.rooms.known.people(found)).length;
   const field = (name: string, value: string | number) => el("field", { var: name }, el("value", {}, String(value)));
   return el(
@@ -80,6 +81,10 @@ async function infoForm(found: FoundRoom, { gateway }: MucOptions): Promise<Elem
     field("muc#roominfo_description", room.name ?? room.local),
     field("muc#roominfo_subject", room.topic ?? ""),
     field("muc#roominfo_occupants", count),
+    // XEP-0486 section 3.
+    picture === undefined ? undefined : field("muc#roominfo_avatarhash", picture),
+    // COMPAT(Gajim 1.7, Prosody's mod_vcard_muc): the name of the field before XEP-0486.
+    picture === undefined ? undefined : field("{http://modules.prosody.im/mod_vcard_muc}avatar#sha1", picture),
   );
 }
 

@@ -1,11 +1,12 @@
 // XEP-0045: Multi-User Chat: the rows of a room's lane as stanzas for each client of the user's that is in it. XEP-0249:
-// Direct MUC Invitations. XEP-0359 (stanza ids), 0203 (history), 0425 (moderation), 0066 (shared files).
+// Direct MUC Invitations. XEP-0359 (stanza ids), 0203 (history), 0425 (moderation), 0066 (shared files), 0486 (the room's picture).
 import type { IncomingRow, OutputItem } from "../../gateway/ports.ts";
 import type { RoomEvent, RoomView, Said, Subject } from "../../gateway/room-events.ts";
 import type { ArchiveEntry } from "../../gateway/room-ports.ts";
 import { NS } from "../ns.ts";
 import { child, type Element, el } from "../stanza.ts";
 import { messageStanza, type Written } from "../xeps/message-out.ts";
+import { roomPicture } from "./cards.ts";
 import { gonePresence, herePresence, occupantId, renamePresence, type RoomContext } from "./presence-out.ts";
 
 export interface WriteContext extends RoomContext {
@@ -48,7 +49,10 @@ function eventStanzas(
           // Section 10.2.1: something that has nothing to do with privacy changed.
           el("x", { xmlns: NS.mucUser }, el("status", { code: 104 })),
         ),
+        ...pictureStanzas(view, to, context),
       ];
+    case "pictured":
+      return pictureStanzas(view, to, context);
     case "invited":
       return [invitation(item.row, event, to, context)];
     case "entered":
@@ -73,9 +77,13 @@ function entryStanzas(
     ...people.map((person) => herePresence(context, to, person)),
     herePresence(context, to, event.person, codes),
     ...(view.history ?? []).map((entry) => historyStanza(entry, to, context)),
+    ...pictureStanzas(view, to, context),
     subjectStanza(context, to, item.row.key, subject),
   ];
 }
+
+const pictureStanzas = ({ picture }: RoomView, to: string, { jid }: RoomContext): Element[] =>
+  picture === undefined ? [] : [roomPicture(jid, to, picture)];
 
 /** Section 7.2.13, with the time at which it was said (XEP-0203). */
 function historyStanza(entry: ArchiveEntry, to: string, context: RoomContext): Element {

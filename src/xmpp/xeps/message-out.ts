@@ -73,6 +73,8 @@ export function messageStanza(item: Written, context: MessageContext): Element {
       );
     case "failed":
       return errorStanza(context.from, body.origin, body.condition, body.text);
+    case "profile":
+      throw new RangeError("what a contact shows of themselves is told by presence");
     case "room":
       throw new RangeError("what happens in a room is written by muc/stanzas.ts");
     default:

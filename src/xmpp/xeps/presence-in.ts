@@ -3,6 +3,7 @@ import type { Gateway } from "../../gateway/gateway.ts";
 import type { Feature, Request } from "../router.ts";
 import { attr, textOf } from "../stanza.ts";
 import type { Online } from "../online.ts";
+import { pictureOfPresence } from "./avatar-hash.ts";
 
 export interface PresenceInOptions {
   readonly bridge: string;
@@ -28,6 +29,7 @@ async function receive(request: Request, options: PresenceInOptions): Promise<vo
       return show(user, contact, options);
     case undefined:
       options.online.here(from);
+      showPicture(request, options);
       if (contact === undefined) tell(request, options);
       return;
     case "unavailable":
@@ -50,6 +52,12 @@ function tell({ stanza, from }: Request, { bridge, gateway }: PresenceInOptions)
     quiet ? "away" : "online",
     textOf(stanza, "status")?.slice(0, longestStatus),
   );
+}
+
+/** The user's picture, which the presence to any contact names. */
+function showPicture({ stanza, from }: Request, { bridge, gateway }: PresenceInOptions): void {
+  const hash = pictureOfPresence(stanza);
+  if (hash !== undefined) gateway.hints.picture(bridge, from.bare, hash);
 }
 
 const longestStatus = 500;
@@ -97,7 +105,9 @@ async function show(
     if (contact === undefined) output.presence(user, undefined, { available: true });
     return;
   }
-  const known = contact === undefined ? undefined : await contacts.get(account.id, contact);
-  if (contact !== undefined && !known?.subscribed) return;
-  output.presence(user, contact, gateway.presence.of(account, contact, known?.name));
+  if (contact === undefined) return output.presence(user, undefined, gateway.presence.of(account, undefined));
+  const known = await contacts.get(account.id, contact);
+  if (!known?.subscribed) return;
+  gateway.presence.show(account, known);
+  gateway.profiles.look(account, known);
 }

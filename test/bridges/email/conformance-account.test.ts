@@ -76,4 +76,4 @@ function textOf(raw: Buffer): string {
   return Buffer.from(bytes, "latin1").toString("utf8").replaceAll(/ \r\n/g, " ");
 }
 
-describeConformance("account mode", [], createHarness);
+describeConformance("account mode", ["pictures"], createHarness);

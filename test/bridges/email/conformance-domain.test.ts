@@ -83,4 +83,4 @@ async function createHarness(): Promise<Harness> {
   };
 }
 
-describeConformance("domain mode", ["cursor", "credentials"], createHarness);
+describeConformance("domain mode", ["cursor", "credentials", "pictures"], createHarness);

@@ -56,6 +56,7 @@ export async function runService(
       return id < 0 ? undefined : { id, user: self.replace("mail.test", "xmpp.test") };
     },
     enrol: async () => undefined,
+    profileOf: async () => ({}),
     deliverAll: async () => {
       throw new Error("mail comes for one account at a time");
     },

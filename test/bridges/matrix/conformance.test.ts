@@ -58,6 +58,10 @@ async function newHarness(encrypted: boolean): Promise<Harness> {
       if (encrypted) await keysOf(synapse, signedIn, 3_000).catch(() => undefined);
       await bob.say(room, text);
     },
+    async show(name, picture) {
+      await bob.setName(name);
+      await bob.setAvatar(picture, "image/png");
+    },
     trouble: async (kind) => {
       trouble = kind;
     },

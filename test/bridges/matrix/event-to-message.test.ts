@@ -365,6 +365,9 @@ describe("state", () => {
     ["m.room.canonical_alias", `{"alias": "#somewhere:example.org"}`, { address: "#somewhere:example.org" }],
     ["m.room.join_rules", `{"join_rule": "public"}`, { access: "open" }],
     ["m.room.join_rules", `{"join_rule": "restricted"}`, { access: "members" }],
+    ["m.room.avatar", `{"url": "mxc://example.org/abc"}`, { avatar: "mxc://example.org/abc" }],
+    ["m.room.avatar", `{}`, { avatar: null }],
+    ["m.room.avatar", `{"url": "https://example.org/abc.png"}`, { avatar: null }],
   ])("%s %s", (type, content, expected) => {
     expect(incoming(state(type, content))).toEqual([{ ...base, type: "room", ...expected }]);
     expect(incoming(state(type, content), direct)).toEqual([]);
@@ -374,7 +377,10 @@ describe("state", () => {
     state("m.room.member", `{"membership": "${membership}", "displayname": "Bob", "reason": "because"}`, who, more);
 
   it.each([
-    [member("join", "@alice:example.org"), { who: "@alice:example.org", state: "joined", rank: "member" }],
+    [
+      member("join", "@alice:example.org"),
+      { who: "@alice:example.org", state: "joined", rank: "member", avatar: null },
+    ],
     [member("invite", "@me:example.org"), { who: "self", state: "invited", rank: "member" }],
     [member("leave", "@alice:example.org"), { who: "@alice:example.org", state: "left" }],
     [member("leave", "@bob:example.org"), { who: "@bob:example.org", state: "kicked" }],
@@ -385,7 +391,18 @@ describe("state", () => {
     [member("ban", "@bob:example.org"), { who: "@bob:example.org", state: "banned", rank: "outcast" }],
   ])("%s", (text, expected) => {
     expect(incoming(text)).toEqual([{ ...base, type: "membership", name: "Bob", reason: "because", ...expected }]);
-    expect(incoming(text, direct)).toEqual([]);
+    expect(incoming(text, direct).filter(({ type }) => type !== "contact")).toEqual([]);
+  });
+
+  it("a chat of two tells what its other person shows of themselves, and of nobody else", () => {
+    const shows = (who: string, more: string): string => state("m.room.member", `{"membership": "join"${more}}`, who);
+    const told = { ...base, peer: direct.peer, type: "contact" };
+    const both = `, "displayname": "Al\\nice", "avatar_url": "mxc://example.org/a"`;
+    expect(incoming(shows("@alice:example.org", both), direct)).toEqual([
+      { ...told, name: "Al ice", avatar: "mxc://example.org/a" },
+    ]);
+    expect(incoming(shows("@alice:example.org", ""), direct)).toEqual([{ ...told, avatar: null }]);
+    expect(incoming(shows("@me:example.org", both), direct)).toEqual([]);
   });
 
   it.each([
@@ -402,10 +419,7 @@ describe("state", () => {
     expect(incoming(text)).toEqual([{ ...base, type: "message", text: words, unstyled: true, automatic: true }]);
   });
 
-  it.each(["m.room.avatar", "m.room.pinned_events", "m.room.server_acl", "org.example.widget"])(
-    "%s is not shown",
-    (type) => {
-      expect(incoming(state(type, `{"body": "x"}`))).toEqual([]);
-    },
-  );
+  it.each(["m.room.pinned_events", "m.room.server_acl", "org.example.widget"])("%s is not shown", (type) => {
+    expect(incoming(state(type, `{"body": "x"}`))).toEqual([]);
+  });
 });

@@ -66,7 +66,8 @@ test("the first message of an XMPP user opens a direct chat, in which the answer
   await bob.say(roomId, "hello yourself");
   const answer = await gateway.message(alice, "hello yourself");
   expect(answer).toMatchObject({ peer: contact(bob.userId), from: bob.userId, name: "bob" });
-  expect(gateway.eventsOf(alice).map(({ type }) => type)).toEqual(["message"]);
+  // How bob looks, and what he says.
+  expect(gateway.eventsOf(alice).map(({ type }) => type)).toEqual(["contact", "message"]);
 });
 
 test("a Matrix user begins a chat with an XMPP user who was never there, and nothing said meanwhile is lost", async () => {

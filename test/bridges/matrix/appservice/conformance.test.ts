@@ -60,6 +60,10 @@ async function createHarness(): Promise<Harness> {
     async write(text) {
       await bob.say(await (chat ??= bob.createDm(self)), text);
     },
+    async show(name, picture) {
+      await bob.setName(name);
+      await bob.setAvatar(picture, "image/png");
+    },
     async trouble(kind) {
       const answers = {
         retry: { status: 502, body: "<html>bad gateway</html>" },

@@ -18,6 +18,7 @@ import type {
   RecordChanges,
   Service,
   ServiceHost,
+  UserProfile,
 } from "../../../../src/bridge/index.ts";
 import { freePorts } from "../../../lab/ports.ts";
 import { type AppserviceRegistration, startSynapse, type Synapse, type SynapseOptions } from "../../../lab/synapse.ts";
@@ -44,6 +45,8 @@ export class Disk {
   /** While set, nothing can be stored. */
   full = false;
   commits = 0;
+  /** What users show of themselves on XMPP. */
+  readonly profiles = new Map<string, UserProfile>();
   /** Users who may not use the bridge. */
   readonly refused = new Set<string>();
 
@@ -126,6 +129,7 @@ export async function startGateway(options: MatrixOptions, web: Web, disk = new 
     signal: abort.signal,
     findAccount: async (self) => disk.accounts.get(self),
     enrol,
+    profileOf: async (user) => disk.profiles.get(user) ?? {},
     deliver: (account, events) => disk.commit([{ account, events }]),
     deliverAll: (parcels, records) => disk.commit(parcels, records),
     records: disk.records,

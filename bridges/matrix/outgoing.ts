@@ -33,7 +33,7 @@ export interface Outgoing {
   prepare(message: OutgoingMessage): Promise<Json>;
   send(message: OutgoingMessage, prepared?: Json): Promise<Sent>;
   edit(target: MessageRef, message: OutgoingMessage): Promise<Sent>;
-  retract(target: MessageRef, peer: Peer, key: string): Promise<void>;
+  retract(target: MessageRef, peer: Peer, key: string, reason?: string): Promise<void>;
   react(target: MessageRef, peer: Peer, emoji: string, key: string): Promise<Sent>;
   unreact(reaction: RemoteId, peer: Peer, key: string): Promise<void>;
   markRead(target: MessageRef, peer: Peer): Promise<void>;
@@ -137,8 +137,8 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
       const id = await sender.send(event, { uncertain: message.uncertain, since: message.sentAt });
       return { id, ...(target.context === undefined ? {} : { context: target.context }) };
     },
-    async retract(target, peer, key) {
-      await sender.redact(roomOf(peer, target), target.id, key);
+    async retract(target, peer, key, reason) {
+      await sender.redact(roomOf(peer, target), target.id, key, reason);
     },
     async react(target, peer, emoji, key) {
       const roomId = roomOf(peer, target);

@@ -70,8 +70,9 @@ export class RoomSender {
   }
 
   /** @returns the redaction's id. @throws BridgeError */
-  async redact(roomId: string, eventId: string, transaction: string): Promise<string> {
-    return put(this.#deps.api, ["v3", "rooms", roomId, "redact", eventId, transaction], {});
+  async redact(roomId: string, eventId: string, transaction: string, reason?: string): Promise<string> {
+    const content = reason === undefined ? {} : { reason };
+    return put(this.#deps.api, ["v3", "rooms", roomId, "redact", eventId, transaction], content);
   }
 
   /**

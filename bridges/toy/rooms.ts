@@ -139,7 +139,7 @@ export class ToyRooms {
       member.name = change.name;
       return this.#toAll(room, (to) => this.#membership(room, by, by, "joined", to));
     }
-    if (member.rank !== "owner" && member.rank !== "admin") throw refused("Only its admins may do that.");
+    this.mustModerate(by, where);
     if (change.do === "subject") {
       room.topic = change.text;
       return this.#toAll(room, (to) => ({
@@ -153,6 +153,12 @@ export class ToyRooms {
     const target = room.members.get(change.who);
     if (target) target.rank = change.rank;
     return this.#toAll(room, (to) => this.#membership(room, change.who, by, "joined", to));
+  }
+
+  /** Throws BridgeError. */
+  mustModerate(who: string, where: string): void {
+    const rank = this.#room(where).members.get(who)?.rank;
+    if (rank !== "owner" && rank !== "admin") throw refused("Only its admins may do that.");
   }
 
   /** Everybody but `except` is told; a session does not hear its own message back. */

@@ -164,7 +164,10 @@ class Batch {
     const target = await this.#known(event.target, event.peer);
     // What the user took back in another program they know; what they never saw needs no taking back.
     if (target === undefined || (event.from === "self" && event.peer.kind === "contact")) return;
-    return this.#tell(event, target.peer, { kind: "retraction", target: target.xmppId });
+    // A client would not believe that of anybody but the sender (XEP-0424 section 5); in a room it is a moderation.
+    if (event.peer.kind === "contact" && !isBy(target, event.from)) return this.#message(takenBack(event));
+    const reason = event.reason ? { reason: event.reason } : {};
+    return this.#tell(event, target.peer, { kind: "retraction", target: target.xmppId, ...reason });
   }
 
   async #reaction(event: IncomingReaction): Promise<void> {
@@ -253,6 +256,12 @@ class Batch {
 }
 
 type Event = Exclude<Incoming, IncomingMessage>;
+
+/** In words, where it cannot be shown as what it is. */
+function takenBack({ id, peer, from, sentAt, target, reason }: IncomingRetraction): IncomingMessage {
+  const text = `/me removed this message.${reason ? ` ${reason}` : ""}`;
+  return { type: "message", id, peer, from, sentAt, text, replyTo: [target] };
+}
 
 const isBy = (target: MessageRecord, from: RemoteId | "self"): boolean =>
   from === "self" ? target.fromSelf : !target.fromSelf && (target.sender === undefined || target.sender === from);

@@ -108,6 +108,8 @@ export interface Origin {
   readonly id?: string;
   /** Full JID of the sending client. */
   readonly from: string;
+  /** It was an IQ: it is answered when the row has come to its end. */
+  readonly iq?: true;
 }
 
 export interface OutgoingBody {
@@ -120,6 +122,8 @@ export interface OutgoingBody {
   readonly target?: string;
   /** XEP-0444: all of the user's reactions to the target from now on. */
   readonly emojis?: readonly string[];
+  /** XEP-0425: the retraction of what somebody else said in a room. */
+  readonly moderation?: { readonly reason?: string };
   readonly file?: OutgoingFile;
   readonly receipt?: boolean;
   readonly senderName?: string;
@@ -136,7 +140,13 @@ export type IncomingBody =
     }
   /** `target` is the XMPP id of the message as the user's client knows it. */
   | { readonly kind: "edit"; readonly target: string; readonly text: string; readonly unstyled?: boolean }
-  | { readonly kind: "retraction"; readonly target: string }
+  | {
+      readonly kind: "retraction";
+      readonly target: string;
+      readonly reason?: string;
+      /** In a room: not its sender took it back (XEP-0425). */
+      readonly moderated?: true;
+    }
   /** The set of `from` on `target` as it is when the stanza is written. */
   | { readonly kind: "reaction"; readonly target: string; readonly from: RemoteId }
   /** Whatever happens in a room: see room-events.ts. */

@@ -42,9 +42,6 @@ export interface Said {
   readonly stanzaId: string;
   /** The id that the user's own client gave it. */
   readonly originId?: string;
-  /** A moderator did it (XEP-0425). */
-  readonly moderated?: boolean;
-  readonly reason?: string;
   /** XEP-0066: the file that the user's client shared. */
   readonly url?: string;
 }

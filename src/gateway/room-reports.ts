@@ -64,7 +64,6 @@ export class RoomReports {
       room: peer.id,
       from: event.from,
       name: event.type === "message" ? event.name : undefined,
-      reason: event.type === "retraction" ? event.reason : undefined,
       body,
       sentAt: event.sentAt,
       stanzaId: row.key,
@@ -132,7 +131,7 @@ export class RoomReports {
 
 /** The full JIDs that a row is for; for an invitation the user. */
 function clientsOf({ body }: IncomingRow, user: string, present: readonly string[]): readonly string[] {
-  if (body.kind === "failed") return [body.origin.from];
+  if (body.kind === "failed" || body.kind === "delivered") return [body.origin.from];
   if (body.kind !== "room") return [];
   switch (body.event.do) {
     case "invited":

@@ -21,7 +21,6 @@ export interface Utterance {
   readonly key: string;
   /** The id that the user's client gave it. */
   readonly originId?: string | undefined;
-  readonly reason?: string | undefined;
   readonly url?: string | undefined;
 }
 
@@ -34,8 +33,7 @@ export function said(tables: RoomTables, context: RoomContext, what: Utterance):
   const self = id === account.self;
   const { nick } = actingPerson(tables, context, room.id, id, what.name);
   const target = what.body.kind === "message" ? undefined : tables.archived(account.id, room.id, what.body.target);
-  const body = asShown(tables, what, account.id, target);
-  const moderated = body.kind === "retraction" && target !== undefined && target.from !== (self ? "self" : id);
+  const body = asShown(tables, { ...what, from: self ? "self" : id }, account.id, target);
   archive(tables, { ...what, body, from: self ? "self" : id }, account.id, nick);
   const event: Said = {
     do: "said",
@@ -45,8 +43,6 @@ export function said(tables: RoomTables, context: RoomContext, what: Utterance):
     self,
     stanzaId: what.stanzaId,
     ...(what.originId === undefined ? {} : { originId: what.originId }),
-    ...(moderated ? { moderated } : {}),
-    ...(what.reason ? { reason: what.reason } : {}),
     ...(what.url === undefined ? {} : { url: what.url }),
   };
   tell(tables, context, room.id, event, what.key);
@@ -69,7 +65,7 @@ export function reflected(
     sentAt: row.createdAt,
     stanzaId: row.key,
     key: derivedKey("reflection", row.key),
-    originId: row.body.origin.id,
+    originId: row.body.origin.iq ? undefined : row.body.origin.id,
     url: row.body.file?.url,
   });
 }
@@ -97,7 +93,7 @@ function sayingOf(
     case "edit":
       return { kind: "edit", target, text: body.text ?? "" };
     case "retraction":
-      return { kind: "retraction", target };
+      return { kind: "retraction", target, ...body.moderation };
     case "reaction":
       return { kind: "reaction", target, from: "self" };
     case "read":
@@ -110,12 +106,13 @@ function sayingOf(
 /** By the ids that clients know. Nothing reaches out of the room (security.md M07). */
 function asShown(
   tables: RoomTables,
-  { body, room }: Utterance,
+  { body, room, from }: Utterance,
   account: AccountId,
   target: ArchiveEntry | undefined,
 ): Saying {
   // XEP-0308 section 3: a correction names the id of the message stanza; everything else the stanza id.
   if (body.kind === "edit" && target) return { ...body, target: target.xmppId };
+  if (body.kind === "retraction" && target && target.from !== from) return { ...body, moderated: true };
   if (body.kind !== "message") return body;
   const answers = tables.answered(account, room, body.message.replyTo ?? []);
   return answers === undefined ? body : { ...body, answers };

@@ -89,8 +89,14 @@ export const NS = {
   occupantId: "urn:xmpp:occupant-id:0",
   /** XEP-0424 */
   retract: "urn:xmpp:message-retract:1",
+  /** XEP-0422, which the earlier XEP-0425 stood on */
+  fasten: "urn:xmpp:fasten:0",
+  /** XEP-0424 version 0.3 */
+  retractV0: "urn:xmpp:message-retract:0",
   /** XEP-0425 */
   moderate: "urn:xmpp:message-moderate:1",
+  /** XEP-0425 version 0.2 */
+  moderateV0: "urn:xmpp:message-moderate:0",
   /** XEP-0428 */
   fallback: "urn:xmpp:fallback:0",
   /** XEP-0444 */

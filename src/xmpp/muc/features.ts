@@ -5,6 +5,7 @@ import type { DiscoNode } from "../xeps/disco.ts";
 import { adminRoutes } from "./admin.ts";
 import { receiveMessage } from "./message-in.ts";
 import { archiveRoutes } from "./archive.ts";
+import { moderation } from "./moderation.ts";
 import type { MucOptions } from "./options.ts";
 import { receivePresence } from "./presence-in.ts";
 import { infoRoutes } from "./room-info.ts";
@@ -26,6 +27,7 @@ export function muc(options: MucOptions, router: () => Router): readonly Feature
     },
     { xep: "0308", features: { room: verbs.includes("edit") ? [NS.correct] : [] } },
     { xep: "0424", features: { room: verbs.includes("retract") ? [NS.retract] : [] } },
+    ...(verbs.includes("retract") ? [moderation(options)] : []),
     { xep: "0444", features: { room: verbs.includes("react") ? [NS.reactions] : [] } },
   ];
 }

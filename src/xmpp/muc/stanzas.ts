@@ -4,7 +4,7 @@ import type { IncomingRow, OutputItem } from "../../gateway/ports.ts";
 import type { RoomEvent, RoomView, Said, Subject } from "../../gateway/room-events.ts";
 import type { ArchiveEntry } from "../../gateway/room-ports.ts";
 import { NS } from "../ns.ts";
-import { child, type Element, el } from "../stanza.ts";
+import { attr, child, type Element, el } from "../stanza.ts";
 import { messageStanza, type Written } from "../xeps/message-out.ts";
 import { gonePresence, herePresence, occupantId, renamePresence, type RoomContext } from "./presence-out.ts";
 
@@ -124,20 +124,24 @@ function saidStanza(
   // The message answered is found by its id: the room has it, not one address.
   const reply = child(stanza, "reply", NS.reply);
   if (reply) delete reply.attrs.to;
-  if (said.moderated) moderate(stanza, said, context);
+  const moderated = body.kind === "retraction" && body.moderated === true;
+  if (moderated) moderate(stanza, said, body.reason, context);
   if (said.url !== undefined) stanza.cnode(el("x", { xmlns: NS.oob }, el("url", {}, said.url)));
   stanza.cnode(el("stanza-id", { xmlns: NS.sid, by: context.jid, id: said.stanzaId }));
-  if (!said.moderated) stanza.cnode(occupantId(context, said.id));
+  if (!moderated) stanza.cnode(occupantId(context, said.id));
   return stanza;
 }
 
-/** XEP-0425 section 4: the room takes back what a moderator does not want. */
-function moderate(stanza: Element, said: Said, context: RoomContext): void {
+/** XEP-0425 section 5.1: the room takes back what a moderator does not want. Also as clients before version 0.3 know it. */
+function moderate(stanza: Element, { id, nick }: Said, reason: string | undefined, context: RoomContext): void {
   const retract = child(stanza, "retract", NS.retract);
-  const by = `${context.jid}/${said.nick}`;
+  const by = `${context.jid}/${nick}`;
+  const why = () => (reason ? el("reason", {}, reason) : undefined);
   stanza.attrs.from = context.jid;
-  retract?.cnode(el("moderated", { xmlns: NS.moderate, by }, occupantId(context, said.id)));
-  if (said.reason) retract?.cnode(el("reason", {}, said.reason));
+  retract?.cnode(el("moderated", { xmlns: NS.moderate, by }, occupantId(context, id)));
+  if (reason) retract?.cnode(el("reason", {}, reason));
+  const before = el("moderated", { xmlns: NS.moderateV0, by }, el("retract", { xmlns: NS.retractV0 }), why());
+  stanza.cnode(el("apply-to", { xmlns: NS.fasten, id: retract && attr(retract, "id") }, before));
 }
 
 /** In a room the user's own words are theirs: nothing has to say so. */

@@ -1,6 +1,6 @@
 // What a row looks like as a stanza. XEP-0359 (ids), 0203 (delay), 0172 (nick), 0461 (reply), 0428 (fallback), 0333 (markers),
 // 0184 (receipts), 0393 (styling), 0308 (edits), 0424 (retractions), 0444 (reactions), 0085 (chat states).
-import type { FileLinks, OutputItem } from "../../gateway/ports.ts";
+import type { FileLinks, Origin, OutputItem } from "../../gateway/ports.ts";
 import { NS } from "../ns.ts";
 import { type LinkedFile, withFiles } from "./files-out.ts";
 import { type Element, el } from "../stanza.ts";
@@ -60,6 +60,8 @@ export function messageStanza(item: Written, context: MessageContext): Element {
         el("store", { xmlns: NS.hints }),
       );
     case "delivered":
+      if (body.origin.iq)
+        return el("iq", { type: "result", id: body.origin.id, from: context.from, to: body.origin.from });
       return el(
         "message",
         { from: context.from, to: body.origin.from, id: row.key },
@@ -157,14 +159,9 @@ function leadMark(lead: string): Element {
 }
 
 /** RFC 6120 section 8.3, with the id the sender's own client gave. */
-function errorStanza(
-  from: string,
-  origin: { id?: string; from: string },
-  condition: StanzaCondition,
-  text: string,
-): Element {
+function errorStanza(from: string, origin: Origin, condition: StanzaCondition, text: string): Element {
   return el(
-    "message",
+    origin.iq ? "iq" : "message",
     { from, to: origin.from, type: "error", id: origin.id },
     el(
       "error",

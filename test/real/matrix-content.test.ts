@@ -1,0 +1,121 @@
+// What is said in a room of Matrix and what is said of it, beyond words: on real servers on both sides.
+import type { Element } from "ltx";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type MatrixPerson, saying, type SeenEvent } from "../kit/matrix-person.ts";
+import type { XmppServerName } from "../lab/xmpp-server.ts";
+import { type MatrixStage, setMatrixStage } from "./matrix-stage.ts";
+import { bodyOf, type Person, readError } from "./person.ts";
+
+const servers: readonly XmppServerName[] = ["prosody", "ejabberd"];
+const muc = "http://jabber.org/protocol/muc";
+const patience = { timeoutMs: 20_000 };
+const lobby = "#lobby\\3amatrix.test@matrix.localhost";
+
+describe.each(servers)("what is said in a room of Matrix, on %s", (xmpp) => {
+  let stage: MatrixStage;
+  let alice: Person;
+  let ann: MatrixPerson;
+  let ben: MatrixPerson;
+  let room: string;
+  beforeAll(async () => {
+    stage = await setMatrixStage({ xmpp, users: ["alice"], people: ["ann", "ben", "al"] });
+    ann = await stage.person("ann");
+    ben = await stage.person("ben");
+    room = await ann.createRoom({ name: "The lobby", public: true, alias: "lobby" });
+    await ben.join("#lobby:matrix.test");
+    alice = await stage.enter("alice");
+    await alice.signIn("al", "secret");
+    await stage.online("alice");
+    alice.send(`<presence to='${lobby}/al'><x xmlns='${muc}'/></presence>`);
+    await alice.next((stanza) => stanza.getChild("subject") !== undefined, { what: "the room", ...patience });
+  }, 120_000);
+  afterAll(() => stage?.stop());
+
+  const said = (nick: string, body: string) => (stanza: Element) =>
+    stanza.attrs.type === "groupchat" && stanza.attrs.from === `${lobby}/${nick}` && bodyOf(stanza) === body;
+  const heard = (nick: string, body: string) => alice.next(said(nick, body), { what: body, ...patience });
+  const stanzaId = (stanza: Element) => String(stanza.getChild("stanza-id")?.attrs.id);
+  const write = (id: string, body: string, more = "") =>
+    alice.send(`<message to='${lobby}' type='groupchat' id='${id}'><body>${body}</body>${more}</message>`);
+
+  describe("moderation (XEP-0425)", () => {
+    const moderate = (id: string, target: string) =>
+      alice.send(
+        `<iq type='set' id='${id}' to='${lobby}'><moderate xmlns='urn:xmpp:message-moderate:1' id='${target}'>` +
+          "<retract xmlns='urn:xmpp:message-retract:1'/><reason>Spam</reason></moderate></iq>",
+      );
+    const answerTo = (id: string) =>
+      alice.next((stanza) => stanza.name === "iq" && stanza.attrs.id === id, {
+        what: `the answer to ${id}`,
+        ...patience,
+      });
+    const moderation = (target: string) =>
+      alice.next((stanza) => stanza.getChild("retract")?.attrs.id === target && stanza.attrs.from === lobby, {
+        what: "the moderation",
+        ...patience,
+      });
+    const redactionOf =
+      (event: string) =>
+      ({ type, content }: SeenEvent) =>
+        type === "m.room.redaction" && content["redacts"] === event;
+
+    it("is refused where the room does not let alice, and nothing is lost", async () => {
+      await ben.say(room, "mild spam");
+      const target = stanzaId(await heard("ben", "mild spam"));
+      moderate("mod1", target);
+      const { condition, text } = readError(await answerTo("mod1"));
+      expect(condition).toBe("forbidden");
+      expect(text).toContain("permission");
+    });
+
+    it("takes ben's message back when alice is a moderator, and everybody is told why", async () => {
+      await ann.client.setPowerLevel(room, "@al:matrix.test", 50);
+      const moderator = (stanza: Element) =>
+        stanza.attrs.from === `${lobby}/al` &&
+        stanza.getChild("x", `${muc}#user`)?.getChild("item")?.attrs.role === "moderator";
+      await alice.next(moderator, { what: "alice as a moderator", ...patience });
+      const event = await ben.say(room, "spam");
+      const target = stanzaId(await heard("ben", "spam"));
+      moderate("mod2", target);
+      expect((await answerTo("mod2")).attrs.type).toBe("result");
+      const retract = (await moderation(target)).getChild("retract");
+      expect(retract?.getChild("moderated")?.attrs.by).toBe(`${lobby}/al`);
+      expect(retract?.getChildText("reason")).toBe("Spam");
+      const redaction = await ben.next(redactionOf(event), { what: "the redaction" });
+      expect([redaction.sender, redaction.content["reason"]]).toEqual(["@al:matrix.test", "Spam"]);
+    });
+
+    it("comes from Matrix in the name of the room, and an own retraction in the sender's", async () => {
+      const event = await ben.say(room, "more spam");
+      const target = stanzaId(await heard("ben", "more spam"));
+      await ann.redact(room, event, "Enough");
+      const retract = (await moderation(target)).getChild("retract");
+      expect(retract?.getChild("moderated")?.attrs.by).toBe(`${lobby}/ann`);
+      expect(retract?.getChildText("reason")).toBe("Enough");
+      const own = await ben.say(room, "regrets");
+      const regretted = stanzaId(await heard("ben", "regrets"));
+      await ben.redact(room, own);
+      const back = await alice.next((stanza) => stanza.getChild("retract")?.attrs.id === regretted, {
+        what: "the retraction",
+        ...patience,
+      });
+      expect(back.attrs.from).toBe(`${lobby}/ben`);
+      expect(back.getChild("retract")?.getChild("moderated")).toBeUndefined();
+    });
+
+    it("does not let alice take back by XEP-0424 what ben said", async () => {
+      await ben.say(room, "ham");
+      const target = stanzaId(await heard("ben", "ham"));
+      write("ret1", "taken back", `<retract xmlns='urn:xmpp:message-retract:1' id='${target}'/>`);
+      expect(await alice.errorOn("ret1")).toMatchObject({
+        condition: "forbidden",
+        text: "Only their senders take messages back, and moderators.",
+      });
+      write("own1", "my regrets");
+      await heard("al", "my regrets");
+      const mine = await ann.next(saying("my regrets"), { what: "alice's message" });
+      write("ret2", "taken back", "<retract xmlns='urn:xmpp:message-retract:1' id='own1'/>");
+      await ann.next(redactionOf(mine.event_id ?? ""), { what: "alice's redaction" });
+    });
+  });
+});

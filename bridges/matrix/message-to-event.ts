@@ -4,7 +4,8 @@ import { BridgeError, type Json, type MessageRef, type OutgoingMessage, type Rem
 import { field, text as asText } from "./events/shape.ts";
 import { isEventId, isUserId } from "./ids.ts";
 import { cleanLabel } from "./text/characters.ts";
-import { stylingToHtml } from "./text/styling.ts";
+import { markMentions, pillsIn, withoutPills } from "./text/pills.ts";
+import { htmlOf, stylingToHtml } from "./text/styling.ts";
 
 export type EventContent = { readonly [key: string]: Json };
 
@@ -38,7 +39,7 @@ export function messageContent(message: OutgoingMessage, options: ContentOptions
 export function fileContent(message: OutgoingMessage, upload: Upload, options: ContentOptions = {}): EventContent {
   const name = cleanLabel(upload.name.replace(/^.*[/\\]/s, ""), 200) || "file";
   const caption = withSubject(message);
-  const { body, formatted_body } = wordsOfText(caption);
+  const { body, formatted_body } = wordsOfText(caption, message);
   const content = {
     msgtype: msgtypeOf(upload.type),
     filename: name,
@@ -102,28 +103,35 @@ interface Words {
 function words(message: OutgoingMessage): Words {
   const text = withSubject(message);
   return /^\/me \S/.test(text)
-    ? { msgtype: "m.emote", ...wordsOfText(text.slice(4)) }
-    : { msgtype: "m.text", ...wordsOfText(text) };
+    ? { msgtype: "m.emote", ...wordsOfText(text.slice(4), message) }
+    : { msgtype: "m.text", ...wordsOfText(text, message) };
 }
 
-/** Matrix messages have no subject: it is not lost. */
-function withSubject({ subject, text }: OutgoingMessage): string {
-  return subject === undefined ? text : `Subject: ${subject}\n${text}`.trimEnd();
+/** Matrix messages have no subject: it is not lost. With marks where people are mentioned. */
+function withSubject({ subject, text, mentions = [] }: OutgoingMessage): string {
+  const marked = markMentions(text, mentions).text;
+  return subject === undefined ? marked : `Subject: ${withoutPills(subject)}\n${marked}`.trimEnd();
 }
 
-function wordsOfText(text: string): Omit<Words, "msgtype"> {
-  const formatted = stylingToHtml(text);
-  return formatted === undefined ? { body: text } : { body: text, ...html(formatted) };
+/** `marked` is of `withSubject`. */
+function wordsOfText(marked: string, { text, mentions = [] }: OutgoingMessage): Omit<Words, "msgtype"> {
+  const body = withoutPills(marked);
+  const { ids } = markMentions(text, mentions);
+  const formatted = ids.length === 0 ? stylingToHtml(body) : pillsIn(htmlOf(marked), ids);
+  return formatted === undefined ? { body } : { body, ...html(formatted) };
 }
 
 function html(formatted: string): { readonly format: string; readonly formatted_body: string } {
   return { format: "org.matrix.custom.html", formatted_body: formatted };
 }
 
-/** Always there: without it old rules look for names in the text (v1.7). */
-function mentions({ mentions: ids = [] }: OutgoingMessage): { readonly "m.mentions": EventContent } {
-  const users = [...new Set(ids.filter((id) => isUserId(id)))];
-  return { "m.mentions": users.length === 0 ? {} : { user_ids: users } };
+/** Always there: without it old rules look for names in the text (v1.7). `@room` calls everybody, where the user may. */
+function mentions({ mentions: people = [], peer, text }: OutgoingMessage): { readonly "m.mentions": EventContent } {
+  const users = [...new Set(people.map(({ id }) => id).filter((id) => isUserId(id)))];
+  const isForAll = peer.kind === "room" && /(?<![^\s(*_])@room(?![\p{L}\p{N}_:.@-])/u.test(text);
+  return {
+    "m.mentions": { ...(users.length === 0 ? {} : { user_ids: users }), ...(isForAll ? { room: true } : {}) },
+  };
 }
 
 /** A reply has no fallback in its text since v1.13. In a thread, what is no reply points at the newest message. */

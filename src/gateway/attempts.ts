@@ -156,6 +156,8 @@ export class Attempts {
       ...(body.thread === undefined ? {} : { thread: body.thread }),
       ...(body.senderName === undefined ? {} : { senderName: body.senderName }),
       ...(body.file ? { file: body.file } : {}),
+      // Their places are in the text that the user wrote.
+      ...(body.mentions && text === body.text ? { mentions: body.mentions } : {}),
       ...(replyTo ? { replyTo } : {}),
       ...(threadLast ? { threadLast: messageRef(threadLast) } : {}),
       ...(previous ? { previous: messageRef(previous) } : {}),

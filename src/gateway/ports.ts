@@ -6,6 +6,7 @@ import type {
   IncomingAttachment,
   IncomingMessage,
   Json,
+  Mention,
   MessageRef,
   OutgoingFile,
   Peer,
@@ -125,8 +126,15 @@ export interface OutgoingBody {
   /** XEP-0425: the retraction of what somebody else said in a room. */
   readonly moderation?: { readonly reason?: string };
   readonly file?: OutgoingFile;
+  readonly mentions?: readonly Mention[];
   readonly receipt?: boolean;
   readonly senderName?: string;
+}
+
+export interface Mentioned {
+  readonly who: RemoteId | "self";
+  /** At the time. */
+  readonly nick: string;
 }
 
 export type IncomingBody =
@@ -137,6 +145,8 @@ export type IncomingBody =
       };
       /** In a room: the stanza id of the message that this one answers. */
       readonly answers?: string;
+      /** In a room: those it mentions who are known there. */
+      readonly mentioned?: readonly Mentioned[];
     }
   /** `target` is the XMPP id of the message as the user's client knows it. */
   | { readonly kind: "edit"; readonly target: string; readonly text: string; readonly unstyled?: boolean }

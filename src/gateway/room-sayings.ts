@@ -1,9 +1,9 @@
 // What people say in rooms: into the archive, and to those who are there.
 import type { OutgoingMessage, RemoteId, Sent } from "#bridge";
 import { derivedKey } from "./keys.ts";
-import type { AccountId, OutgoingRow } from "./ports.ts";
+import type { Mentioned, OutgoingRow } from "./ports.ts";
 import { roomOf } from "./room-changes.ts";
-import { actingPerson, type RoomContext, tell } from "./room-people.ts";
+import { actingPerson, nickOf, type RoomContext, tell } from "./room-people.ts";
 import type { Said } from "./room-events.ts";
 import type { ArchiveEntry, RoomTables, Saying } from "./room-ports.ts";
 
@@ -33,7 +33,7 @@ export function said(tables: RoomTables, context: RoomContext, what: Utterance):
   const self = id === account.self;
   const { nick } = actingPerson(tables, context, room.id, id, what.name);
   const target = what.body.kind === "message" ? undefined : tables.archived(account.id, room.id, what.body.target);
-  const body = asShown(tables, { ...what, from: self ? "self" : id }, account.id, target);
+  const body = asShown(tables, { ...what, from: self ? "self" : id }, context, target);
   archive(tables, { ...what, body, from: self ? "self" : id }, account.id, nick);
   const event: Said = {
     do: "said",
@@ -78,7 +78,7 @@ function sayingOf(
   switch (body.kind) {
     case "message": {
       if (sent === undefined) return undefined;
-      const { text, sentAt, subject, thread, replyTo, file } = sent.message;
+      const { text, sentAt, subject, thread, replyTo, file, mentions = [] } = sent.message;
       const message = {
         id: sent.as.id,
         from: "self",
@@ -87,6 +87,7 @@ function sayingOf(
         ...(subject === undefined ? {} : { subject }),
         ...(thread === undefined ? {} : { thread }),
         ...(replyTo === undefined ? {} : { replyTo: [replyTo.id] }),
+        mentions: [...new Set(mentions.map(({ id }) => id))],
       } as const;
       return { kind: "message", message };
     }
@@ -107,15 +108,23 @@ function sayingOf(
 function asShown(
   tables: RoomTables,
   { body, room, from }: Utterance,
-  account: AccountId,
+  context: RoomContext,
   target: ArchiveEntry | undefined,
 ): Saying {
   // XEP-0308 section 3: a correction names the id of the message stanza; everything else the stanza id.
   if (body.kind === "edit" && target) return { ...body, target: target.xmppId };
   if (body.kind === "retraction" && target && target.from !== from) return { ...body, moderated: true };
   if (body.kind !== "message") return body;
-  const answers = tables.answered(account, room, body.message.replyTo ?? []);
-  return answers === undefined ? body : { ...body, answers };
+  const answers = tables.answered(context.account.id, room, body.message.replyTo ?? []);
+  const mentioned = (body.message.mentions ?? []).flatMap((who): readonly Mentioned[] => {
+    const nick = nickOf(tables, context, room, who);
+    return nick === undefined ? [] : [{ who, nick }];
+  });
+  return {
+    ...body,
+    ...(answers === undefined ? {} : { answers }),
+    ...(mentioned.length === 0 ? {} : { mentioned }),
+  };
 }
 
 function archive(tables: RoomTables, what: Utterance, account: number, nick: string): void {

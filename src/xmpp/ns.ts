@@ -81,6 +81,8 @@ export const NS = {
   privilege: "urn:xmpp:privilege:2",
   /** XEP-0359 */
   sid: "urn:xmpp:sid:0",
+  /** XEP-0372 */
+  reference: "urn:xmpp:reference:0",
   /** XEP-0393 */
   styling: "urn:xmpp:styling:0",
   /** XEP-0410 */

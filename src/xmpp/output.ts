@@ -133,6 +133,7 @@ export class Output implements XmppOutput {
           account: item.row.account,
           id: room.id,
           self: room.self,
+          user: item.user,
           jidOf: (id) => addresses.jidOf(id),
           links: this.#o.links,
           gateway: addresses.domain,

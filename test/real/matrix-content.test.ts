@@ -38,6 +38,56 @@ describe.each(servers)("what is said in a room of Matrix, on %s", (xmpp) => {
   const write = (id: string, body: string, more = "") =>
     alice.send(`<message to='${lobby}' type='groupchat' id='${id}'><body>${body}</body>${more}</message>`);
 
+  describe("mentions (XEP-0372)", () => {
+    const pill = '<a href="https://matrix.to/#/@ann:matrix.test">ann</a>';
+    const reference = (stanza: Element) => stanza.getChild("reference", "urn:xmpp:reference:0")?.attrs;
+
+    it("go out by nick and by reference, as pills", async () => {
+      write("men1", "ann: look");
+      const byNick = await ann.next(saying("ann: look"), { what: "the mention by nick" });
+      expect(byNick.content).toMatchObject({
+        formatted_body: `${pill}: look`,
+        "m.mentions": { user_ids: ["@ann:matrix.test"] },
+      });
+      const uri = "xmpp:ann%5C3amatrix.test@matrix.localhost";
+      const mention = `<reference xmlns='urn:xmpp:reference:0' type='mention' begin='6' end='9' uri='${uri}'/>`;
+      write("men2", "hello Ann", mention);
+      const byReference = await ann.next(saying("hello Ann"), { what: "the mention by reference" });
+      expect(byReference.content).toMatchObject({
+        formatted_body: `hello ${pill.replace("ann</a>", "Ann</a>")}`,
+        "m.mentions": { user_ids: ["@ann:matrix.test"] },
+      });
+      const reflected = await heard("al", "ann: look");
+      expect(reference(reflected)).toEqual({
+        xmlns: "urn:xmpp:reference:0",
+        type: "mention",
+        begin: "0",
+        end: "3",
+        uri,
+      });
+      write("men3", "annotated");
+      const none = await ann.next(saying("annotated"), { what: "no mention" });
+      expect(none.content).toEqual({ msgtype: "m.text", body: "annotated", "m.mentions": {} });
+    });
+
+    it("come in as references, with the nick in the body", async () => {
+      const mention = { user_ids: ["@al:matrix.test"] };
+      await ann.say(room, "al: tea?", { "m.mentions": mention });
+      expect(reference(await heard("ann", "al: tea?"))).toEqual({
+        xmlns: "urn:xmpp:reference:0",
+        type: "mention",
+        begin: "0",
+        end: "2",
+        uri: "xmpp:alice@localhost",
+      });
+      await ann.say(room, "@room dinner", { "m.mentions": { room: true } });
+      const call = await heard("ann", "al:\n@room dinner");
+      expect(reference(call)).toMatchObject({ begin: "0", end: "2", uri: "xmpp:alice@localhost" });
+      const mark = call.getChild("fallback", "urn:xmpp:fallback:0")?.getChild("body");
+      expect(mark?.attrs).toEqual({ start: "0", end: "4" });
+    });
+  });
+
   describe("moderation (XEP-0425)", () => {
     const moderate = (id: string, target: string) =>
       alice.send(

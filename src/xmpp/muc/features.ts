@@ -17,7 +17,7 @@ export function muc(options: MucOptions, router: () => Router): readonly Feature
       xep: "0045",
       features: {
         gateway: [NS.muc],
-        room: [NS.muc, NS.mucStableId, NS.sid, NS.occupantId, NS.selfPing, NS.reply, NS.fallback],
+        room: [NS.muc, NS.mucStableId, NS.sid, NS.occupantId, NS.selfPing, NS.reply, NS.fallback, NS.reference],
       },
       iq: [...infoRoutes(options, () => router().features("room")), ...adminRoutes(options), ...archiveRoutes(options)],
       room: {

@@ -24,6 +24,7 @@ export const contextOf = ({ account, room }: FoundRoom, { addresses, links }: Mu
   account: account.id,
   id: room.id,
   self: account.self,
+  user: account.user,
   jidOf: (id) => addresses.jidOf(id),
   links,
 });

@@ -14,6 +14,8 @@ export interface RoomContext {
   readonly id: RemoteId;
   /** The user's own id. */
   readonly self: RemoteId;
+  /** The user's bare JID. */
+  readonly user: string;
   /** The bare JID of somebody on the network; undefined when they have none. */
   readonly jidOf: (id: RemoteId) => string | undefined;
   /** To files that come with messages; undefined without a web server. */

@@ -1,11 +1,12 @@
 // XEP-0045: Multi-User Chat: the rows of a room's lane as stanzas for each client of the user's that is in it. XEP-0249:
-// Direct MUC Invitations. XEP-0359 (stanza ids), 0203 (history), 0425 (moderation), 0066 (shared files).
+// Direct MUC Invitations. XEP-0359 (stanza ids), 0203 (history), 0425 (moderation), 0066 (shared files), 0372 (mentions).
 import type { IncomingRow, OutputItem } from "../../gateway/ports.ts";
 import type { RoomEvent, RoomView, Said, Subject } from "../../gateway/room-events.ts";
 import type { ArchiveEntry } from "../../gateway/room-ports.ts";
 import { NS } from "../ns.ts";
-import { attr, child, type Element, el } from "../stanza.ts";
+import { attr, child, type Element, el, textOf } from "../stanza.ts";
 import { messageStanza, type Written } from "../xeps/message-out.ts";
+import { callOf, references } from "./mentions.ts";
 import { gonePresence, herePresence, occupantId, renamePresence, type RoomContext } from "./presence-out.ts";
 
 export interface WriteContext extends RoomContext {
@@ -126,6 +127,8 @@ function saidStanza(
   if (reply) delete reply.attrs.to;
   const moderated = body.kind === "retraction" && body.moderated === true;
   if (moderated) moderate(stanza, said, body.reason, context);
+  const { mentioned = [] } = body.kind === "message" ? body : {};
+  for (const one of references(mentioned, textOf(stanza, "body") ?? "", context)) stanza.cnode(one);
   if (said.url !== undefined) stanza.cnode(el("x", { xmlns: NS.oob }, el("url", {}, said.url)));
   stanza.cnode(el("stanza-id", { xmlns: NS.sid, by: context.jid, id: said.stanzaId }));
   if (!moderated) stanza.cnode(occupantId(context, said.id));
@@ -146,7 +149,9 @@ function moderate(stanza: Element, { id, nick }: Said, reason: string | undefine
 
 /** In a room the user's own words are theirs: nothing has to say so. */
 function bodyOf({ body, nick }: Said): Said["body"] {
-  return body.kind === "message" ? { ...body, message: { ...body.message, from: nick } } : body;
+  if (body.kind !== "message") return body;
+  const note = callOf(body.mentioned ?? [], body.message.text);
+  return { ...body, message: { ...body.message, from: nick, ...(note === undefined ? {} : { note }) } };
 }
 
 function subjectStanza({ jid }: RoomContext, to: string, id: string, { text, by, at }: Subject): Element {

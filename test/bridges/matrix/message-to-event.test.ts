@@ -64,7 +64,7 @@ describe("messageContent", () => {
     ],
     [
       "mentions",
-      outgoing("Bob: hi", { mentions: ["@bob:example.org", "@bob:example.org", "nonsense"] }),
+      outgoing("Bob: hi", { mentions: [{ id: "@bob:example.org" }, { id: "@bob:example.org" }, { id: "nonsense" }] }),
       { msgtype: "m.text", body: "Bob: hi", "m.mentions": { user_ids: ["@bob:example.org"] } },
     ],
     [
@@ -144,7 +144,7 @@ describe("editContent", () => {
   it("replaces text and HTML, with a fallback, and calls nobody again", () => {
     const content = editContent(
       "$first",
-      outgoing("*new*", { mentions: ["@bob:example.org"], replyTo: ref("$asked") }),
+      outgoing("*new*", { mentions: [{ id: "@bob:example.org" }], replyTo: ref("$asked") }),
     );
     expect(content).toEqual({
       msgtype: "m.text",
@@ -296,7 +296,7 @@ describe("every content", () => {
         ...(subject === undefined ? {} : { subject }),
         ...(thread === undefined ? {} : { thread }),
         ...(reply === undefined ? {} : { replyTo: ref(reply) }),
-        ...(mention === undefined ? {} : { mentions: [mention] }),
+        ...(mention === undefined ? {} : { mentions: [{ id: mention, at: { start: 0, end: 3 } }] }),
       }),
     );
 

@@ -3,7 +3,7 @@
 import type { Hint, Incoming, Logger } from "#bridge";
 import type { Api } from "./api.ts";
 import type { Encryption } from "./encryption.ts";
-import { readRoomAccountData, readTyping, type Typing } from "./ephemeral.ts";
+import { readReceipts, readTyping, type Typing } from "./ephemeral.ts";
 import { entriesOf, field, type JsonObject, listAt, objectAt, textAt } from "./json.ts";
 import { readInvite, readLeft } from "./invites.ts";
 import type { Recipients } from "./recipients.ts";
@@ -97,7 +97,7 @@ function readAccountData(answer: JsonObject, { draft }: Reading): void {
 async function readEphemeral(roomId: string, data: unknown, reading: Reading): Promise<void> {
   if (reading.since === undefined) return;
   readTyping(roomId, data, reading);
-  await reading.emit(readRoomAccountData(roomId, data, reading));
+  await reading.emit(readReceipts(roomId, data, reading));
 }
 
 /** Presence of those with whom the user has a chat of two; of others it would be a flood. */

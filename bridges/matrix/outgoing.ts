@@ -163,6 +163,7 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
     },
     async markRead(target, peer) {
       const path = ["v3", "rooms", roomOf(peer, target), "read_markers"];
+      sender.noteRead(target.id);
       try {
         await api.request("POST", path, { body: { "m.fully_read": target.id, "m.read": target.id } });
       } catch (cause) {

@@ -75,6 +75,11 @@ export class RoomSender {
     return put(this.#deps.api, ["v3", "rooms", roomId, "redact", eventId, transaction], content);
   }
 
+  /** Before the receipt for the event is sent: it comes back, and is no news then. */
+  noteRead(eventId: string): void {
+    this.#deps.sent.noteRead(eventId);
+  }
+
   /**
    * Whether what goes into the room must be encrypted. Where the sync has not told yet, the server is asked.
    * @throws BridgeError

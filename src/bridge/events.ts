@@ -112,7 +112,10 @@ export interface IncomingDelivered extends IncomingBase {
   readonly target: RemoteId;
 }
 
-/** The other side has read everything up to `target`; with `from: "self"` the user has, in another program. */
+/**
+ * `from` has read everything up to `target`: somebody else a message of the user's, or with `from: "self"` the user, in another
+ * program. In rooms tell it of the few in small ones only.
+ */
 export interface IncomingRead extends IncomingBase {
   readonly type: "read";
   readonly target: RemoteId;

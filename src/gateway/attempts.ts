@@ -52,7 +52,7 @@ export class Attempts {
         throw new BridgeError("reject", step.text, { condition: step.condition });
       case "markRead":
         await this.#o.inTime(session.markRead?.(step.target, peer) ?? Promise.resolve());
-        return done;
+        return this.#reflected(done, row);
       case "retract":
         await this.#o.inTime(session.retract?.(step.target, peer, row.key, step.reason) ?? Promise.resolve());
         return this.#reflected({ ...done, notes: row.body.origin.iq ? this.#receipt(row) : [] }, row);

@@ -5,6 +5,7 @@ import type {
   IncomingMessage,
   IncomingOriginal,
   IncomingReaction,
+  IncomingRead,
   IncomingRetraction,
   Peer,
   RemoteId,
@@ -91,8 +92,9 @@ class Batch {
         this.list.push({ row, record: this.#mark(event, intakePeer, key), raw: event.raw });
         return;
       }
-      case "delivered":
       case "read":
+        return this.#read(event);
+      case "delivered":
       case "failed": {
         const target = await this.#known(event.target);
         if (!target?.fromSelf || target.sender === undefined) return;
@@ -109,6 +111,16 @@ class Batch {
       default:
         return event satisfies never;
     }
+  }
+
+  /** What others have read counts where it is the user's own; what the user has read, where it is somebody else's. */
+  async #read(event: IncomingRead): Promise<void> {
+    const target = await this.#known(event.target, event.peer);
+    if (target === undefined || target.fromSelf === (event.from === "self")) return;
+    if (event.from === "self" || event.peer.kind === "room")
+      return this.#tell(event, target.peer, { kind: "displayed", target: target.xmppId });
+    const { sender: from, xmppId: id } = target;
+    if (from !== undefined) this.#tell(event, target.peer, { kind: "read", origin: { id, from } });
   }
 
   async #message(event: IncomingMessage): Promise<void> {

@@ -163,6 +163,8 @@ export type IncomingBody =
   | { readonly kind: "room"; readonly event: RoomEvent }
   | { readonly kind: "delivered"; readonly origin: Origin }
   | { readonly kind: "read"; readonly origin: Origin }
+  /** The user has read up to a message of a contact's, in another program. `target` is its XMPP id. */
+  | { readonly kind: "displayed"; readonly target: string }
   | { readonly kind: "failed"; readonly origin: Origin; readonly condition: Condition; readonly text: string }
   /** From the gateway itself (peer `gateway`) or from a contact's JID. */
   | { readonly kind: "notice"; readonly text: string };

@@ -67,6 +67,14 @@ export type RoomEvent =
       readonly reason?: string;
       readonly clients: readonly string[];
     }
+  /** Read up to there (XEP-0333). `target` is the message's stanza id. */
+  | {
+      readonly do: "read";
+      readonly id: RemoteId;
+      readonly nick: string;
+      readonly self: boolean;
+      readonly target: string;
+    }
   | ({ readonly do: "subject" } & Subject)
   /** Its name or who may come in. */
   | { readonly do: "configured" }

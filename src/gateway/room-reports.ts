@@ -18,7 +18,7 @@ import type { RoomView } from "./room-events.ts";
 import { historyOf } from "./room-history.ts";
 import { keepContact } from "./room-names.ts";
 import type { RoomStore, RoomWork, Saying } from "./room-ports.ts";
-import { reflected, said } from "./room-sayings.ts";
+import { reflected, said, seen } from "./room-sayings.ts";
 
 export interface RoomReportsOptions {
   readonly store: RoomStore;
@@ -59,6 +59,10 @@ export class RoomReports {
     const { row, ...rest } = delivery;
     const peer = row && peerOfKey(row.peer);
     if (row === undefined || peer === undefined || event.type === "original") return delivery;
+    if (row.body.kind === "displayed") {
+      const { target } = row.body;
+      return { ...rest, rooms: (tables) => seen(tables, context, peer.id, { from: event.from, target, key: row.key }) };
+    }
     const body = row.body as Saying;
     const utterance = {
       room: peer.id,
@@ -111,7 +115,8 @@ export class RoomReports {
         account.user,
         present.map((occupant) => occupant.client),
       );
-      if (clients.length === 0) return undefined;
+      const isOwnReading = body.kind === "room" && body.event.do === "read" && body.event.self;
+      if (clients.length === 0 && !isOwnReading) return undefined;
       const base: RoomView = { local: room.local, id, name: room.name, self: account.self, clients };
       if (body.kind !== "room" || body.event.do !== "entered") return base;
       return { ...base, history: historyOf(rooms, account.id, id, body.event) };

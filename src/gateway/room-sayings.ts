@@ -3,7 +3,7 @@ import type { OutgoingMessage, RemoteId, Sent } from "#bridge";
 import { derivedKey } from "./keys.ts";
 import type { Mentioned, OutgoingRow } from "./ports.ts";
 import { roomOf } from "./room-changes.ts";
-import { actingPerson, nickOf, type RoomContext, tell } from "./room-people.ts";
+import { actingPerson, append, nickOf, type RoomContext, tell } from "./room-people.ts";
 import type { Said } from "./room-events.ts";
 import type { ArchiveEntry, RoomTables, Saying } from "./room-ports.ts";
 
@@ -56,6 +56,12 @@ export function reflected(
   row: OutgoingRow,
   sent: { readonly message: OutgoingMessage; readonly as: Sent } | undefined,
 ): void {
+  if (row.body.kind === "read")
+    return seen(tables, context, room, {
+      from: "self",
+      target: row.body.target ?? "",
+      key: derivedKey("reflection", row.key),
+    });
   const body = sayingOf(row, sent);
   if (body === undefined) return;
   said(tables, context, {
@@ -68,6 +74,22 @@ export function reflected(
     originId: row.body.origin.iq ? undefined : row.body.origin.id,
     url: row.body.file?.url,
   });
+}
+
+/** Somebody has read up to `target`. Of the user themself their other programs want to know, whether they are in or not. */
+export function seen(
+  tables: RoomTables,
+  context: RoomContext,
+  room: RemoteId,
+  { from, target, key }: { readonly from: RemoteId | "self"; readonly target: string; readonly key: string },
+): void {
+  const id = from === "self" ? context.account.self : from;
+  const nick = nickOf(tables, context, room, id);
+  if (nick === undefined) return;
+  const self = id === context.account.self;
+  const event = { do: "read", id, nick, self, target } as const;
+  if (self) append(tables, context, room, event, key);
+  else tell(tables, context, room, event, key);
 }
 
 function sayingOf(

@@ -175,6 +175,8 @@ export function createComponent(options: ComponentOptions): Component {
     markable: bridge.verbs.includes("markRead"),
     maxStanza: options.maxStanza,
     links: options.links,
+    privileges,
+    serverDomain,
   });
   return {
     output,

@@ -26,6 +26,9 @@ export const NS = {
   vcard: "vcard-temp",
   /** XEP-0059 */
   rsm: "http://jabber.org/protocol/rsm",
+  /** XEP-0060 */
+  pubsub: "http://jabber.org/protocol/pubsub",
+  publishOptions: "http://jabber.org/protocol/pubsub#publish-options",
   /** XEP-0066 */
   oob: "jabber:x:oob",
   /** XEP-0077 */
@@ -109,4 +112,6 @@ export const NS = {
   fileSharing: "urn:xmpp:sfs:0",
   /** XEP-0461 */
   reply: "urn:xmpp:reply:0",
+  /** XEP-0490 */
+  displayed: "urn:xmpp:mds:displayed:0",
 } as const;

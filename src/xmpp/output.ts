@@ -6,8 +6,10 @@ import type { Fence } from "./fence.ts";
 import type { Link } from "./link.ts";
 import { lostPresence } from "./muc/presence-out.ts";
 import { roomStanzas } from "./muc/stanzas.ts";
+import type { Privileges } from "./privileges.ts";
 import type { Roster } from "./roster.ts";
 import { type Element, el, serialize, StanzaWriteError } from "./stanza.ts";
+import { ownMarker, published } from "./xeps/displayed-out.ts";
 import { chatStateStanza, messageStanza, noticeStanza } from "./xeps/message-out.ts";
 import { NS } from "./ns.ts";
 
@@ -24,6 +26,9 @@ export interface OutputOptions {
   /** Bytes of the largest stanza. */
   readonly maxStanza: number;
   readonly links: FileLinks | undefined;
+  readonly privileges: Privileges;
+  /** The XMPP server's own domain. */
+  readonly serverDomain: string;
 }
 
 /** What is left of a message that does not fit into one stanza. */
@@ -125,31 +130,46 @@ export class Output implements XmppOutput {
   }
 
   #serialize(item: OutputItem): readonly string[] {
-    const { addresses, clock, maxStanza } = this.#o;
-    const { room } = item;
-    const stanzas = room
-      ? roomStanzas(item, room, {
-          jid: addresses.roomJid(room.local),
-          account: item.row.account,
-          id: room.id,
-          self: room.self,
-          user: item.user,
-          jidOf: (id) => addresses.jidOf(id),
-          links: this.#o.links,
-          gateway: addresses.domain,
-          now: clock.now(),
-        })
-      : [this.#stanza(item)];
+    const { maxStanza } = this.#o;
+    const stanzas = [...this.#inTheUsersName(item), ...this.#stanzas(item)];
     return stanzas.map((stanza) => serialize(stanza, { maxBytes: maxStanza }));
   }
 
-  #stanza(item: OutputItem): Element {
-    return messageStanza(item, {
-      from: this.#o.addresses.speaker(item.contact),
-      now: this.#o.clock.now(),
-      markable: this.#o.markable,
-      links: this.#o.links,
-    });
+  #stanzas(item: OutputItem): readonly Element[] {
+    const { addresses, clock, markable, links } = this.#o;
+    const { room, row, user } = item;
+    const now = clock.now();
+    if (room) {
+      const jid = addresses.roomJid(room.local);
+      const jidOf = (id: RemoteId) => addresses.jidOf(id);
+      const { id, self } = room;
+      const { account } = row;
+      return roomStanzas(item, room, {
+        jid,
+        account,
+        id,
+        self,
+        user,
+        jidOf,
+        links,
+        markable,
+        gateway: addresses.domain,
+        now,
+      });
+    }
+    if (row.body.kind === "displayed") return [];
+    return [messageStanza(item, { from: addresses.speaker(item.contact), now, markable, links })];
+  }
+
+  /** What the user has read elsewhere is told to their clients as far as the server lets us. */
+  #inTheUsersName({ row, room, contact, user }: OutputItem): readonly Element[] {
+    const { addresses, privileges, serverDomain: server } = this.#o;
+    const { body, key } = row;
+    const means = { privileges, server, gateway: addresses.domain };
+    if (room && body.kind === "room" && body.event.do === "read" && body.event.self)
+      return published({ user, chat: addresses.roomJid(room.local), target: body.event.target, key }, means);
+    if (room || body.kind !== "displayed") return [];
+    return ownMarker({ user, chat: addresses.speaker(contact), target: body.target, key }, means);
   }
 }
 

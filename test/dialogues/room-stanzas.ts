@@ -38,10 +38,12 @@ export function seen(nick: string, shown: Shown = {}): string {
 export const subject = (text = "", { client = phone, room = lobby, by = "", more = "" } = {}) =>
   `<message type="groupchat" id="{id}" from="${room}${by ? `/${by}` : ""}" to="${client}"><subject>${text}</subject>${more}</message>`;
 
+export const markable = `<markable xmlns="urn:xmpp:chat-markers:0"/>`;
+
 /** What somebody says in the room, as a client sees it. `{stanza}` is its stanza id, `{who}` the occupant id. */
 export const says = (nick: string, text: string, { client = phone, room = lobby, id = "{stanza}", more = "" } = {}) =>
   `<message type="groupchat" from="${room}/${nick}" to="${client}" id="${id}"><body>${text}</body>${more}
-    <stanza-id xmlns="urn:xmpp:sid:0" by="${room}" id="{stanza}"/><occupant-id xmlns="urn:xmpp:occupant-id:0" id="{who}"/></message>`;
+    ${nick === "al" ? "" : markable}<stanza-id xmlns="urn:xmpp:sid:0" by="${room}" id="{stanza}"/><occupant-id xmlns="urn:xmpp:occupant-id:0" id="{who}"/></message>`;
 
 /** What a client writes to everybody in the room. */
 export const write = (id: string, text: string, { client = phone, room = lobby, more = "" } = {}) =>

@@ -101,6 +101,8 @@ export function textOf({ row: { body }, emojis }: OutputItem): string {
     case "delivered":
     case "read":
       return `${body.kind} ${body.origin.id}`;
+    case "displayed":
+      return `the user has read ${body.target}`;
     case "room":
       return `room: ${body.event.do}`;
     default:

@@ -28,6 +28,7 @@ export function muc(options: MucOptions, router: () => Router): readonly Feature
     { xep: "0308", features: { room: verbs.includes("edit") ? [NS.correct] : [] } },
     { xep: "0424", features: { room: verbs.includes("retract") ? [NS.retract] : [] } },
     ...(verbs.includes("retract") ? [moderation(options)] : []),
+    { xep: "0333", features: { room: verbs.includes("markRead") ? [NS.markers] : [] } },
     { xep: "0444", features: { room: verbs.includes("react") ? [NS.reactions] : [] } },
   ];
 }

@@ -19,7 +19,7 @@ export interface MucOptions {
   readonly files: boolean;
 }
 
-export const contextOf = ({ account, room }: FoundRoom, { addresses, links }: MucOptions): RoomContext => ({
+export const contextOf = ({ account, room }: FoundRoom, { addresses, links, verbs }: MucOptions): RoomContext => ({
   jid: addresses.roomJid(room.local),
   account: account.id,
   id: room.id,
@@ -27,4 +27,5 @@ export const contextOf = ({ account, room }: FoundRoom, { addresses, links }: Mu
   user: account.user,
   jidOf: (id) => addresses.jidOf(id),
   links,
+  markable: verbs.includes("markRead"),
 });

@@ -20,6 +20,8 @@ export interface RoomContext {
   readonly jidOf: (id: RemoteId) => string | undefined;
   /** To files that come with messages; undefined without a web server. */
   readonly links: FileLinks | undefined;
+  /** The network is told what the user has read: ask for markers (XEP-0333). */
+  readonly markable: boolean;
 }
 
 export interface Standing {

@@ -1,5 +1,5 @@
 // XEP-0045: Multi-User Chat: the rows of a room's lane as stanzas for each client of the user's that is in it. XEP-0249:
-// Direct MUC Invitations. XEP-0359 (stanza ids), 0203 (history), 0425 (moderation), 0066 (shared files), 0372 (mentions).
+// Direct MUC Invitations. XEP-0359 (stanza ids), 0203 (history), 0425 (moderation), 0066 (shared files), 0372 (mentions), 0333 (markers).
 import type { IncomingRow, OutputItem } from "../../gateway/ports.ts";
 import type { RoomEvent, RoomView, Said, Subject } from "../../gateway/room-events.ts";
 import type { ArchiveEntry } from "../../gateway/room-ports.ts";
@@ -39,6 +39,8 @@ function eventStanzas(
     case "gone":
     case "expelled":
       return [gonePresence(context, to, event.person, event)];
+    case "read":
+      return [readStanza(context, to, item.row.key, event)];
     case "subject":
       return [subjectStanza(context, to, item.row.key, event)];
     case "configured":
@@ -102,7 +104,7 @@ export function archivedStanza(entry: ArchiveEntry, to: string | undefined, cont
 }
 
 /** Children of a message in a conversation that have no place in a room: nicks and receipts speak for one sender. */
-const personal = new Set(["nick", "origin-id", "markable"]);
+const personal = new Set(["nick", "origin-id"]);
 
 function saidStanza(
   said: Said,
@@ -119,7 +121,8 @@ function saidStanza(
     emojis,
     ...(answers === undefined ? {} : { replyTo: { xmppId: answers, fromSelf: false } }),
   };
-  const stanza = messageStanza(written, { from, now: context.now, markable: false, links: context.links });
+  const { now, links } = context;
+  const stanza = messageStanza(written, { from, now, markable: context.markable && !said.self, links });
   stanza.children = stanza.children.filter((node) => typeof node === "string" || !personal.has(node.getName()));
   stanza.attrs = { type: "groupchat", from, ...(to === undefined ? {} : { to }), id: said.originId ?? said.stanzaId };
   // The message answered is found by its id: the room has it, not one address.
@@ -152,6 +155,22 @@ function bodyOf({ body, nick }: Said): Said["body"] {
   if (body.kind !== "message") return body;
   const note = callOf(body.mentioned ?? [], body.message.text);
   return { ...body, message: { ...body.message, from: nick, ...(note === undefined ? {} : { note }) } };
+}
+
+/** XEP-0333 section 4.1: in a room messages are known by their stanza ids. */
+function readStanza(
+  context: RoomContext,
+  to: string,
+  id: string,
+  { nick, id: who, target }: Extract<RoomEvent, { readonly do: "read" }>,
+): Element {
+  return el(
+    "message",
+    { type: "groupchat", from: `${context.jid}/${nick}`, to, id },
+    el("displayed", { xmlns: NS.markers, id: target }),
+    el("store", { xmlns: NS.hints }),
+    occupantId(context, who),
+  );
 }
 
 function subjectStanza({ jid }: RoomContext, to: string, id: string, { text, by, at }: Subject): Element {

@@ -69,6 +69,8 @@ async function receive(
     if (text?.trim()) await gateway.hear(bridge, from.bare, text);
     return;
   }
+  // No client is without a resource: what the gateway said in the user's name comes back (see displayed-out.ts).
+  if (from.resource === undefined && child(stanza, "displayed", NS.markers)) return;
   if (await inviteDirectly(from.bare, contact, stanza)) return;
   const body = decode(stanza, from.toString(), { files });
   if (body) return gateway.submit(bridge, from.bare, contact, body);

@@ -73,6 +73,8 @@ export function messageStanza(item: Written, context: MessageContext): Element {
         { from: context.from, to: body.origin.from, id: row.key, type: "chat" },
         el("displayed", { xmlns: NS.markers, id: body.origin.id }),
       );
+    case "displayed":
+      throw new RangeError("what the user has read is written by displayed-out.ts");
     case "failed":
       return errorStanza(context.from, body.origin, body.condition, body.text);
     case "room":

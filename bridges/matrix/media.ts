@@ -62,7 +62,8 @@ export function createMedia(deps: MediaDeps): Media {
       const sealed = encrypted ? await seal(bytes) : undefined;
       const mxc = await upload(deps, sealed?.bytes ?? bytes, sealed === undefined ? type : "application/octet-stream");
       const name = file.name ?? nameOf(file.url);
-      return { mxc, name, type, size: bytes.length, ...(sealed === undefined ? {} : { file: sealed.keys }) };
+      const { url: _, name: __, type: ___, size: ____, ...told } = file;
+      return { ...told, mxc, name, type, size: bytes.length, ...(sealed === undefined ? {} : { file: sealed.keys }) };
     },
   };
 }

@@ -22,6 +22,8 @@ export interface Upload {
   readonly height?: number;
   /** Milliseconds. */
   readonly duration?: number;
+  /** MSC2448. */
+  readonly blurhash?: string;
 }
 
 export interface ContentOptions {
@@ -161,7 +163,7 @@ function msgtypeOf(type: string): string {
 }
 
 /** Only what the specification has for that kind of file. */
-function infoOf({ type, size, width, height, duration }: Upload): EventContent {
+function infoOf({ type, size, width, height, duration, blurhash }: Upload): EventContent {
   const kind = msgtypeOf(type);
   const isSeen = kind === "m.image" || kind === "m.video";
   const isPlayed = kind === "m.audio" || kind === "m.video";
@@ -171,6 +173,7 @@ function infoOf({ type, size, width, height, duration }: Upload): EventContent {
     ...(width === undefined || !isSeen ? {} : { w: width }),
     ...(height === undefined || !isSeen ? {} : { h: height }),
     ...(duration === undefined || !isPlayed ? {} : { duration }),
+    ...(blurhash === undefined || !isSeen ? {} : { "xyz.amorgan.blurhash": blurhash }),
   };
 }
 

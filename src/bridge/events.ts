@@ -13,6 +13,16 @@ interface IncomingBase {
   readonly sentAt: number;
 }
 
+/** A smaller picture of a file. */
+export interface Thumbnail {
+  readonly type: string;
+  /** As of the attachment. */
+  readonly source: Json;
+  /** Pixels. */
+  readonly width?: number;
+  readonly height?: number;
+}
+
 /** A file as it came with a message. */
 export interface IncomingAttachment {
   readonly name: string;
@@ -28,6 +38,9 @@ export interface IncomingAttachment {
   readonly duration?: number;
   /** SHA-256 of the bytes in base64, where the network tells it. */
   readonly sha256?: string;
+  readonly thumbnail?: Thumbnail;
+  /** https://blurha.sh: a few colours to show until the picture is there. */
+  readonly blurhash?: string;
 }
 
 /** A message for the user. */

@@ -448,6 +448,8 @@ export interface OutputEvents {
 
 /** A message may name more files than this; only the first ones get a link. */
 export const linkedFiles = 32;
+/** Where the thumbnail of an attachment is kept: behind all attachments. */
+export const thumbnailOf = (position: number): number => linkedFiles + position;
 
 /** Links to the files of messages. Implemented in src/web, used by src/xmpp. */
 export interface FileLinks {
@@ -456,6 +458,8 @@ export interface FileLinks {
    * `linkedFiles`. A row that is written again gets the same link.
    */
   link(row: Pick<IncomingRow, "key" | "createdAt">, position: number, name: string): string | undefined;
+  /** The same to the thumbnail of that attachment. */
+  thumbnail(row: Pick<IncomingRow, "key" | "createdAt">, position: number, name: string): string | undefined;
 }
 
 /** How src/web reads files. Implemented in files.ts. */

@@ -68,6 +68,8 @@ export const NS = {
   carbons: "urn:xmpp:carbons:2",
   /** XEP-0249 */
   conference: "jabber:x:conference",
+  /** XEP-0264 */
+  thumbnails: "urn:xmpp:thumbs:1",
   /** XEP-0297 */
   forward: "urn:xmpp:forward:0",
   /** XEP-0300 */

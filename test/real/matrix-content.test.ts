@@ -1,4 +1,6 @@
 // What is said in a room of Matrix and what is said of it, beyond words: on real servers on both sides.
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Element } from "ltx";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type MatrixPerson, saying, type SeenEvent } from "../kit/matrix-person.ts";
@@ -85,6 +87,54 @@ describe.each(servers)("what is said in a room of Matrix, on %s", (xmpp) => {
       expect(reference(call)).toMatchObject({ begin: "0", end: "2", uri: "xmpp:alice@localhost" });
       const mark = call.getChild("fallback", "urn:xmpp:fallback:0")?.getChild("body");
       expect(mark?.attrs).toEqual({ start: "0", end: "4" });
+    });
+  });
+
+  describe("pictures", () => {
+    const sfs = "urn:xmpp:sfs:0";
+    const thumbs = "urn:xmpp:thumbs:1";
+
+    it("come with a thumbnail that can be fetched by a link of its own", async () => {
+      const small = Buffer.from("a small picture");
+      const info = {
+        w: 640,
+        h: 480,
+        "xyz.amorgan.blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+        thumbnail_url: await ann.upload(small, "image/jpeg"),
+        thumbnail_info: { mimetype: "image/jpeg", w: 64, h: 48, size: small.length },
+      };
+      await ann.sendFile(room, { bytes: Buffer.from("a big picture"), name: "cat.png", mimetype: "image/png", info });
+      const stanza = await alice.next((one) => one.getChild("file-sharing", sfs) !== undefined, {
+        what: "the picture",
+        ...patience,
+      });
+      const file = stanza.getChild("file-sharing", sfs)?.getChild("file");
+      expect([file?.getChildText("width"), file?.getChildText("height")]).toEqual(["640", "480"]);
+      const [thumbnail, colours] = file?.getChildren("thumbnail", thumbs) ?? [];
+      expect(thumbnail?.attrs).toMatchObject({ "media-type": "image/jpeg", width: "64", height: "48" });
+      expect(colours?.attrs.uri).toBe("data:image/blurhash,LEHV6nWB2yk8pyo0adR*.7kCMdnj");
+      expect(await (await fetch(String(thumbnail?.attrs.uri))).text()).toBe("a small picture");
+      expect(await (await fetch(bodyOf(stanza))).text()).toBe("a big picture");
+    });
+
+    it("go out with the size that the client tells", async () => {
+      const server = createServer((_, answer) => answer.setHeader("content-type", "image/png").end("a picture"));
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/dog.png`;
+      const about = "<media-type>image/png</media-type><width>320</width><height>200</height>";
+      write(
+        "pic1",
+        url,
+        `<file-sharing xmlns='${sfs}'><file xmlns='urn:xmpp:file:metadata:0'>${about}</file><sources>` +
+          `<url-data xmlns='http://jabber.org/protocol/url-data' target='${url}'/></sources></file-sharing>`,
+      );
+      const { content } = await ann.next(saying("dog.png"), { what: "the picture" });
+      expect(content).toMatchObject({
+        msgtype: "m.image",
+        info: { mimetype: "image/png", size: 9, w: 320, h: 200 },
+        "m.mentions": {},
+      });
+      server.close();
     });
   });
 

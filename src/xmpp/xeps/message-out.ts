@@ -135,7 +135,10 @@ function filesOf({ row }: Written, { attachments = [] }: Content, links: FileLin
     const url = links?.link(row, position, file.name);
     if (url === undefined)
       named.push(`[${file.name} (${file.type}): this gateway has no web server to show files with]`);
-    else linked.push({ url, file });
+    else {
+      const small = file.thumbnail && links?.thumbnail(row, position, file.name);
+      linked.push({ url, file, ...(small === undefined ? {} : { thumbnail: small }) });
+    }
   }
   return { named, linked };
 }

@@ -47,7 +47,8 @@ const encryptedFile = z.strictObject({
 
 const size = z.int().nonnegative();
 const fileInfo = { mimetype: z.string(), size: size.optional() };
-const pixels = { w: size.optional(), h: size.optional() };
+/** With MSC2448, which the specification does not have yet. */
+const pixels = { w: size.optional(), h: size.optional(), "xyz.amorgan.blurhash": z.string().min(6).optional() };
 const source = { filename: z.string().min(1), url: mxc.optional(), file: encryptedFile.optional() };
 
 const textMessage = { msgtype: z.enum(["m.text", "m.emote"]), ...common };

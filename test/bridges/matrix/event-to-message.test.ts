@@ -213,6 +213,30 @@ describe("files", () => {
     });
   });
 
+  it("an image with its thumbnail and its colours", () => {
+    const content = `{
+      "body": "a.jpg", "msgtype": "m.image", "url": "mxc://example.org/big",
+      "info": {
+        "mimetype": "image/jpeg", "xyz.amorgan.blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+        "thumbnail_url": "mxc://example.org/small", "thumbnail_info": {"h": 48, "w": 64, "mimetype": "image/png", "size": 2000}
+      }
+    }`;
+    expect(message(content)).toMatchObject({
+      attachments: [
+        {
+          source: { mxc: "mxc://example.org/big" },
+          thumbnail: { type: "image/png", source: { mxc: "mxc://example.org/small" }, width: 64, height: 48 },
+          blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+        },
+      ],
+    });
+    const odd = content.replace("mxc://example.org/small", "https://example.org/small").replace("LEHV6", "\\u0000");
+    expect(message(odd)).toMatchObject({
+      attachments: [expect.not.objectContaining({ thumbnail: expect.anything() })],
+    });
+    expect(message(odd)).toMatchObject({ attachments: [expect.not.objectContaining({ blurhash: expect.anything() })] });
+  });
+
   it("a video with a caption", () => {
     expect(
       message(`{

@@ -201,6 +201,25 @@ describe("fileContent", () => {
       },
     ],
     [
+      "an image with its colours",
+      outgoing(""),
+      { ...upload, blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj" },
+      {
+        msgtype: "m.image",
+        filename: "a.jpg",
+        body: "a.jpg",
+        url: "mxc://example.org/abc",
+        info: {
+          mimetype: "image/jpeg",
+          size: 31037,
+          w: 394,
+          h: 398,
+          "xyz.amorgan.blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+        },
+        "m.mentions": {},
+      },
+    ],
+    [
       "sound",
       outgoing(""),
       { mxc: "mxc://example.org/abc", name: "", type: "audio/ogg" },

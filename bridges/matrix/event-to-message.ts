@@ -3,8 +3,9 @@
 // nobody here knows says so in words: nothing is lost in silence.
 import type { Incoming, IncomingMessage, RemoteId } from "#bridge";
 import { type EventContext, type ParsedEvent, parseEvent } from "./events/event.ts";
-import { pollEndText, pollText, textBlock } from "./events/extensible.ts";
+import { textBlock } from "./events/extensible.ts";
 import { type Content, contentOf, location, stickerContent } from "./events/message-content.ts";
+import { pollContext, pollEndText, pollPart, pollText } from "./events/polls.ts";
 import { mentionsOf, relationsOf } from "./events/relations.ts";
 import { stateToIncoming } from "./events/room-state.ts";
 import { field, isObject, text } from "./events/shape.ts";
@@ -53,12 +54,17 @@ function message(event: ParsedEvent, context: EventContext): Incoming {
   const { automatic, ...words } = said(event, context, replyTo !== undefined);
   const answers = replyTo ?? (type === "m.room.message" ? undefined : referenceOf(content));
   const mentions = mentionsOf(content, context.self, event.sender);
+  const kept = {
+    ...(thread === undefined ? {} : { thread }),
+    ...(pollPart(type) === "start" ? { poll: pollContext(type, content) } : {}),
+  };
   return {
     ...base,
     type: "message",
     ...words,
     ...(automatic ? { automatic } : {}),
-    ...(thread === undefined ? {} : { thread, context: { thread } }),
+    ...(thread === undefined ? {} : { thread }),
+    ...(Object.keys(kept).length === 0 ? {} : { context: kept }),
     ...(answers === undefined ? {} : { replyTo: [answers] }),
     ...(mentions.length === 0 ? {} : { mentions }),
     ...(context.name === undefined ? {} : { name: cleanName(context.name, event.sender) }),

@@ -1,11 +1,12 @@
 // Messages to the content of events (client-server specification v1.17). Deterministic: the same message makes the same
 // content, so that a retry repeats the first attempt.
 import { BridgeError, type Json, type MessageRef, type OutgoingMessage, type RemoteId } from "#bridge";
+import { geoUri } from "./events/message-content.ts";
 import { field, text as asText } from "./events/shape.ts";
 import { isEventId, isUserId } from "./ids.ts";
 import { cleanLabel } from "./text/characters.ts";
 import { markMentions, pillsIn, withoutPills } from "./text/pills.ts";
-import { htmlOf, stylingToHtml } from "./text/styling.ts";
+import { escapeHtml, htmlOf, stylingToHtml } from "./text/styling.ts";
 
 export type EventContent = { readonly [key: string]: Json };
 
@@ -33,7 +34,7 @@ export interface ContentOptions {
 
 /** Content of an m.room.message. Throws BridgeError `reject` when the text does not fit into an event. */
 export function messageContent(message: OutgoingMessage, options: ContentOptions = {}): EventContent {
-  const content = { ...words(message), ...mentions(message), ...relation(message) };
+  const content = { ...(place(message) ?? words(message)), ...mentions(message), ...relation(message) };
   return fitting(content, options);
 }
 
@@ -94,6 +95,12 @@ export function threadOf(message: Pick<OutgoingMessage, "thread" | "replyTo">): 
   return isEventId(ofReply) ? ofReply : undefined;
 }
 
+/** What XMPP clients send as a place is a `geo:` URI and nothing else. */
+function place({ text, subject }: OutgoingMessage): EventContent | undefined {
+  const uri = text.trim();
+  return subject === undefined && geoUri.test(uri) ? { msgtype: "m.location", body: uri, geo_uri: uri } : undefined;
+}
+
 interface Words {
   readonly msgtype: string;
   readonly body: string;
@@ -116,11 +123,21 @@ function withSubject({ subject, text, mentions = [] }: OutgoingMessage): string 
 }
 
 /** `marked` is of `withSubject`. */
-function wordsOfText(marked: string, { text, mentions = [] }: OutgoingMessage): Omit<Words, "msgtype"> {
+function wordsOfText(marked: string, { text, mentions = [], spoiler }: OutgoingMessage): Omit<Words, "msgtype"> {
   const body = withoutPills(marked);
   const { ids } = markMentions(text, mentions);
+  if (spoiler !== undefined && body !== "") return hidden(spoiler, body, pillsIn(htmlOf(marked), ids));
   const formatted = ids.length === 0 ? stylingToHtml(body) : pillsIn(htmlOf(marked), ids);
   return formatted === undefined ? { body } : { body, ...html(formatted) };
+}
+
+/** "Spoiler messages" (v1.1). Clients without HTML show the words: nothing is kept from anybody, only marked. */
+function hidden(reason: string, body: string, formatted: string): Omit<Words, "msgtype"> {
+  const mark = reason === "" ? "data-mx-spoiler" : `data-mx-spoiler="${escapeHtml(reason)}"`;
+  return {
+    body: `[Spoiler${reason === "" ? "" : `: ${reason}`}] ${body}`,
+    ...html(`<span ${mark}>${formatted}</span>`),
+  };
 }
 
 function html(formatted: string): { readonly format: string; readonly formatted_body: string } {

@@ -65,6 +65,8 @@ export interface IncomingMessage extends IncomingBase {
   readonly note?: string;
   /** The text is not to be styled (XEP-0393 `<unstyled/>`). */
   readonly unstyled?: boolean;
+  /** All of the text is hidden until its reader wants it (XEP-0382); "" or what it is about. */
+  readonly spoiler?: string;
   /** Other people that the text speaks of (XEP-0372); "self" when it is the user. */
   readonly mentions?: readonly (RemoteId | "self")[];
   /** Kept with the id and handed back in a later `MessageRef`. */

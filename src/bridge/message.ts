@@ -45,6 +45,8 @@ export interface OutgoingMessage {
   readonly text: string;
   /** With a file the text is its caption. */
   readonly file?: OutgoingFile;
+  /** The text is hidden until its reader wants it (XEP-0382); "" or what it is about. */
+  readonly spoiler?: string;
   /** In the order of their places, which do not overlap; nobody is there twice without a place. */
   readonly mentions?: readonly Mention[];
   /** The subject the user gave (`<subject/>`), one line. */

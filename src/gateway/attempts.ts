@@ -156,6 +156,7 @@ export class Attempts {
       ...(body.thread === undefined ? {} : { thread: body.thread }),
       ...(body.senderName === undefined ? {} : { senderName: body.senderName }),
       ...(body.file ? { file: body.file } : {}),
+      ...(body.spoiler === undefined ? {} : { spoiler: body.spoiler }),
       // Their places are in the text that the user wrote.
       ...(body.mentions && text === body.text ? { mentions: body.mentions } : {}),
       ...(replyTo ? { replyTo } : {}),

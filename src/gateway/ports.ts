@@ -127,6 +127,7 @@ export interface OutgoingBody {
   readonly moderation?: { readonly reason?: string };
   readonly file?: OutgoingFile;
   readonly mentions?: readonly Mention[];
+  readonly spoiler?: string;
   readonly receipt?: boolean;
   readonly senderName?: string;
 }

@@ -100,7 +100,7 @@ function sayingOf(
   switch (body.kind) {
     case "message": {
       if (sent === undefined) return undefined;
-      const { text, sentAt, subject, thread, replyTo, file, mentions = [] } = sent.message;
+      const { text, sentAt, subject, thread, replyTo, file, mentions = [], spoiler } = sent.message;
       const message = {
         id: sent.as.id,
         from: "self",
@@ -109,6 +109,7 @@ function sayingOf(
         ...(subject === undefined ? {} : { subject }),
         ...(thread === undefined ? {} : { thread }),
         ...(replyTo === undefined ? {} : { replyTo: [replyTo.id] }),
+        ...(spoiler === undefined ? {} : { spoiler }),
         mentions: [...new Set(mentions.map(({ id }) => id))],
       } as const;
       return { kind: "message", message };

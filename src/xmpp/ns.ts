@@ -88,6 +88,8 @@ export const NS = {
   sid: "urn:xmpp:sid:0",
   /** XEP-0372 */
   reference: "urn:xmpp:reference:0",
+  /** XEP-0382 */
+  spoiler: "urn:xmpp:spoiler:0",
   /** XEP-0393 */
   styling: "urn:xmpp:styling:0",
   /** XEP-0410 */

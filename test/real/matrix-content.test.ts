@@ -138,6 +138,37 @@ describe.each(servers)("what is said in a room of Matrix, on %s", (xmpp) => {
     });
   });
 
+  describe("polls", () => {
+    const draft = "org.matrix.msc3381.poll";
+    const answer = (id: string, words: string) => ({ id, "org.matrix.msc1767.text": words });
+
+    it("are shown, voted in by a number in reply, and counted at their end", async () => {
+      const question = { "org.matrix.msc1767.text": "Where?", body: "Where?" };
+      const answers = [answer("id-paris", "Paris"), answer("id-rome", "Rome")];
+      const start = { [`${draft}.start`]: { question, answers, max_selections: 1, kind: `${draft}.disclosed` } };
+      const poll = await ann.send(room, { ...start, "org.matrix.msc1767.text": "Where?" }, `${draft}.start`);
+      const text = "Poll: Where?\n1. Paris\n2. Rome\n(Reply to this message with a number to vote.)";
+      const shown = await heard("ann", text);
+      write("vote1", "2", `<reply xmlns='urn:xmpp:reply:0' id='${stanzaId(shown)}' to='${lobby}/ann'/>`);
+      const isVote = ({ type }: SeenEvent) => type === `${draft}.response`;
+      const vote = await ann.next(isVote, { what: "alice's vote" });
+      expect([vote.sender, vote.content]).toEqual([
+        "@al:matrix.test",
+        {
+          "m.relates_to": { rel_type: "m.reference", event_id: poll },
+          [`${draft}.response`]: { answers: ["id-rome"] },
+        },
+      ]);
+      const about = { "m.relates_to": { rel_type: "m.reference", event_id: poll } };
+      await ben.send(room, { ...about, [`${draft}.response`]: { answers: ["id-paris"] } }, `${draft}.response`);
+      await heard("ben", "/me voted in the poll.");
+      await ben.send(room, { ...about, [`${draft}.response`]: { answers: ["id-rome"] } }, `${draft}.response`);
+      await heard("ben", "/me voted in the poll.");
+      await ann.send(room, { ...about, [`${draft}.end`]: {}, "org.matrix.msc1767.text": "It is over" }, `${draft}.end`);
+      await heard("ann", "The poll has ended: Where?\n1. Paris: 0 votes\n2. Rome: 2 votes");
+    });
+  });
+
   describe("moderation (XEP-0425)", () => {
     const moderate = (id: string, target: string) =>
       alice.send(

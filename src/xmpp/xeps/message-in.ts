@@ -1,5 +1,5 @@
 // What a user's message stanza means: to a contact it becomes an outgoing row, to the gateway a line of a chat.
-// XEP-0085, 0184, 0201, 0308, 0333, 0359, 0424, 0428, 0444, 0461.
+// XEP-0085, 0184, 0201, 0308, 0333, 0359, 0382, 0424, 0428, 0444, 0461.
 import type { Verb } from "#bridge";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { Origin, OutgoingBody } from "../../gateway/ports.ts";
@@ -122,6 +122,7 @@ export function decode(
   const subject = oneLine(textOf(stanza, "subject"));
   const thread = textOf(stanza, "thread")?.slice(0, 255);
   const nick = oneLine(textOf(stanza, "nick", NS.nick));
+  const spoiler = oneLine(textOf(stanza, "spoiler", NS.spoiler));
   const target = replace ?? reply;
   return {
     ...of(replace ? "edit" : "message", target && attr(target, "id")),
@@ -130,6 +131,7 @@ export function decode(
     ...(subject ? { subject } : {}),
     ...(thread ? { thread } : {}),
     ...(nick ? { senderName: nick } : {}),
+    ...(spoiler === undefined ? {} : { spoiler }),
   };
 }
 

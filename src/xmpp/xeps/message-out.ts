@@ -1,5 +1,5 @@
 // What a row looks like as a stanza. XEP-0359 (ids), 0203 (delay), 0172 (nick), 0461 (reply), 0428 (fallback), 0333 (markers),
-// 0184 (receipts), 0393 (styling), 0308 (edits), 0424 (retractions), 0444 (reactions), 0085 (chat states).
+// 0184 (receipts), 0382 (spoilers), 0393 (styling), 0308 (edits), 0424 (retractions), 0444 (reactions), 0085 (chat states).
 import type { FileLinks, Origin, OutputItem } from "../../gateway/ports.ts";
 import { NS } from "../ns.ts";
 import { type LinkedFile, withFiles } from "./files-out.ts";
@@ -122,6 +122,7 @@ function contentStanza(item: Written, message: Content, { from, now, markable, l
     replyTo && el("reply", { xmlns: NS.reply, id: replyTo.xmppId, to: replyTo.fromSelf ? user : from }),
     lead ? leadMark(lead) : undefined,
     message.unstyled ? el("unstyled", { xmlns: NS.styling }) : undefined,
+    message.spoiler === undefined ? undefined : el("spoiler", { xmlns: NS.spoiler }, message.spoiler || undefined),
     markable ? el("markable", { xmlns: NS.markers }) : undefined,
   );
 }

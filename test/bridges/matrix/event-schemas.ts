@@ -55,6 +55,7 @@ const textMessage = { msgtype: z.enum(["m.text", "m.emote"]), ...common };
 
 const unrelated = z.union([
   z.strictObject(textMessage),
+  z.strictObject({ msgtype: z.literal("m.location"), ...common, geo_uri: z.string().startsWith("geo:") }),
   z.strictObject({ msgtype: z.literal("m.file"), ...common, ...source, info: z.strictObject(fileInfo) }),
   z.strictObject({
     msgtype: z.literal("m.image"),
@@ -82,6 +83,17 @@ export const roomMessage = z.union([
     ...textMessage,
     "m.new_content": z.strictObject({ ...textMessage, "m.relates_to": z.never().optional() }),
     "m.relates_to": z.strictObject({ rel_type: z.literal("m.replace"), event_id: eventId }),
+  }),
+]);
+
+const reference = z.strictObject({ rel_type: z.literal("m.reference"), event_id: eventId });
+
+/** MSC3381, in its stable form and as its draft. */
+export const pollResponse = z.union([
+  z.strictObject({ "m.relates_to": reference, "m.selections": z.array(z.string().min(1)).min(1) }),
+  z.strictObject({
+    "m.relates_to": reference,
+    "org.matrix.msc3381.poll.response": z.strictObject({ answers: z.array(z.string().min(1)).min(1) }),
   }),
 ]);
 

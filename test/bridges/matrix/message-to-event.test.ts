@@ -68,6 +68,43 @@ describe("messageContent", () => {
       { msgtype: "m.text", body: "Bob: hi", "m.mentions": { user_ids: ["@bob:example.org"] } },
     ],
     [
+      "a place",
+      outgoing("geo:51.5008,-0.1247;u=35"),
+      {
+        msgtype: "m.location",
+        body: "geo:51.5008,-0.1247;u=35",
+        geo_uri: "geo:51.5008,-0.1247;u=35",
+        "m.mentions": {},
+      },
+    ],
+    [
+      "words about a place",
+      outgoing("at geo:51.5008,-0.1247"),
+      { msgtype: "m.text", body: "at geo:51.5008,-0.1247", "m.mentions": {} },
+    ],
+    [
+      "a spoiler",
+      outgoing("he *dies* <3", { spoiler: 'the "end"' }),
+      {
+        msgtype: "m.text",
+        body: '[Spoiler: the "end"] he *dies* <3',
+        format: "org.matrix.custom.html",
+        formatted_body: '<span data-mx-spoiler="the &quot;end&quot;">he <strong>dies</strong> &lt;3</span>',
+        "m.mentions": {},
+      },
+    ],
+    [
+      "a spoiler of nothing in particular",
+      outgoing("he dies", { spoiler: "" }),
+      {
+        msgtype: "m.text",
+        body: "[Spoiler] he dies",
+        format: "org.matrix.custom.html",
+        formatted_body: "<span data-mx-spoiler>he dies</span>",
+        "m.mentions": {},
+      },
+    ],
+    [
       "a reply, without a quote",
       outgoing("Yes", { replyTo: ref("$asked") }),
       { msgtype: "m.text", body: "Yes", "m.mentions": {}, "m.relates_to": { "m.in_reply_to": { event_id: "$asked" } } },

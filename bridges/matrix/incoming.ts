@@ -42,6 +42,8 @@ export interface Reading extends SyncContext {
   readonly emit: (events: readonly Incoming[]) => Promise<void>;
   /** Chats of two that `m.direct` does not have yet: room and person. */
   readonly newDirect: Map<string, string>;
+  /** Polls whose votes were asked for. */
+  readonly counted: Set<string>;
   /** Messages that could not be read, and those that need not be any more. */
   readonly unread: Map<string, Unread | undefined>;
 }
@@ -50,7 +52,14 @@ export type Reader = SyncContext & Pick<Reading, "emit" | "gapEnd">;
 
 /** Reads one answer. @throws what filling a gap, decrypting or emitting throws: then the answer is to be asked for again */
 export async function readSync(answer: JsonObject, since: string | undefined, reader: Reader): Promise<Reading> {
-  const reading: Reading = { ...reader, draft: reader.rooms.draft(), since, newDirect: new Map(), unread: new Map() };
+  const reading: Reading = {
+    ...reader,
+    draft: reader.rooms.draft(),
+    since,
+    newDirect: new Map(),
+    counted: new Set(),
+    unread: new Map(),
+  };
   await reader.encryption.receiveSync({
     toDevice: listAt(objectAt(answer, "to_device"), "events"),
     initial: reader.gapEnd === undefined,

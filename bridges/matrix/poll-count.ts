@@ -1,14 +1,17 @@
 // The end of a poll with its result, which the homeserver keeps as one event a vote (MSC3381; Client-Server API, "Relations").
 import type { Api } from "./api.ts";
-import type { Encryption } from "./encryption.ts";
 import { MatrixError } from "./errors.ts";
 import { pollPart, pollResult, type Vote, voteOf } from "./events/polls.ts";
+import { isEventId } from "./ids.ts";
+import type { Reading } from "./incoming.ts";
 import { field, type JsonObject, listAt, objectAt, textAt } from "./json.ts";
 import { parseEvent, parseEvents, type RoomEvent } from "./wire.ts";
 
 /** Votes that are counted: of a larger poll its author's program tells the result. */
 const pageSize = 100;
 const mostPages = 5;
+/** In one answer of the sync: those who end polls must not keep us from reading on. */
+const mostPolls = 5;
 
 /**
  * Undefined when the server does not tell, or tells too much: then the words of the event have to do.
@@ -17,10 +20,11 @@ const mostPages = 5;
 export async function countPoll(
   end: RoomEvent,
   roomId: string,
-  { api, encryption }: { readonly api: Api; readonly encryption: Encryption },
+  { api, encryption, counted }: Pick<Reading, "api" | "encryption" | "counted">,
 ): Promise<string | undefined> {
   const pollId = textAt(field(end.content, "m.relates_to"), "event_id");
-  if (pollId === undefined) return undefined;
+  if (!isEventId(pollId) || counted.has(pollId) || counted.size >= mostPolls) return undefined;
+  counted.add(pollId);
   const readable = async (event: RoomEvent): Promise<RoomEvent | undefined> => {
     if (event.type !== "m.room.encrypted") return event;
     const read = await encryption.decrypt(roomId, { ...event });

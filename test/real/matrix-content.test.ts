@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { Element } from "ltx";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type MatrixPerson, saying, type SeenEvent } from "../kit/matrix-person.ts";
+import { sentEvents } from "../bridges/matrix/event-schemas.ts";
 import type { XmppServerName } from "../lab/xmpp-server.ts";
 import { type MatrixStage, setMatrixStage } from "./matrix-stage.ts";
 import { bodyOf, type Person, readError } from "./person.ts";
@@ -248,5 +249,47 @@ describe.each(servers)("what is said in a room of Matrix, on %s", (xmpp) => {
       write("ret2", "taken back", "<retract xmlns='urn:xmpp:message-retract:1' id='own1'/>");
       await ann.next(redactionOf(mine.event_id ?? ""), { what: "alice's redaction" });
     });
+  });
+
+  it("all that was sent in alice's name is as the specification wants it", async () => {
+    await ann.client.setPowerLevel(room, "@al:matrix.test", 100);
+    const owner = (stanza: Element) =>
+      stanza.attrs.from === `${lobby}/al` &&
+      stanza.getChild("x", `${muc}#user`)?.getChild("item")?.attrs.affiliation === "owner";
+    await alice.next(owner, { what: "alice as an owner", ...patience });
+    write("e1", "teh end");
+    const first = await heard("al", "teh end");
+    write("e2", "ann: the *end*", "<replace xmlns='urn:xmpp:message-correct:0' id='e1'/>");
+    write(
+      "e3",
+      "",
+      `<reactions xmlns='urn:xmpp:reactions:0' id='${stanzaId(first)}'><reaction>❤</reaction></reactions>`,
+    );
+    write("e4", "/me waves", "<spoiler xmlns='urn:xmpp:spoiler:0'>how</spoiler>");
+    write("e5", "geo:51.5,-0.12");
+    await heard("al", "geo:51.5,-0.12");
+    alice.send(`<message to='${lobby}' type='groupchat' id='e6'><subject>Done</subject></message>`);
+    const admin = (item: string) =>
+      alice.request(`<iq type='set' to='${lobby}'><query xmlns='${muc}#admin'>${item}</query></iq>`);
+    await admin("<item nick='ben' affiliation='admin'/>");
+    await admin("<item nick='ben' role='none'><reason>enough</reason></item>");
+    const isKick = ({ type, state_key, content }: SeenEvent) =>
+      type === "m.room.member" && state_key === ben.userId && content["membership"] === "leave";
+    await ann.next(isKick, { what: "the kick" });
+    const sent = ann.all.filter((event) => event.sender === "@al:matrix.test" && event.event_id !== undefined);
+    for (const { type, content } of sent) {
+      const schema = sentEvents.get(type);
+      expect(schema, `a schema of ${type}`).toBeDefined();
+      expect(schema?.safeParse(content).error, JSON.stringify(content)).toBeUndefined();
+    }
+    expect([...new Set(sent.map(({ type }) => type))].toSorted()).toEqual([
+      "m.reaction",
+      "m.room.member",
+      "m.room.message",
+      "m.room.power_levels",
+      "m.room.redaction",
+      "m.room.topic",
+      "org.matrix.msc3381.poll.response",
+    ]);
   });
 });

@@ -7,6 +7,7 @@ import { at, entries, field, list, text } from "./shape.ts";
 /** MSC3381 allows 20 answers, and ids of any length. */
 const mostAnswers = 20;
 const longestId = 200;
+const longestVote = 100;
 
 const draft = "org.matrix.msc3381.poll.";
 
@@ -67,7 +68,7 @@ export function voteIn({
 }: OutgoingMessage): { readonly type: string; readonly content: { readonly [name: string]: Json } } | undefined {
   const poll = field(replyTo?.context, "poll");
   if (replyTo === undefined || poll === undefined || file !== undefined) return undefined;
-  if (!/^\s*\d{1,2}(?:[\s,;]+\d{1,2})*\s*[.!]?\s*$/.test(words)) return undefined;
+  if (words.length > longestVote || !/^\d{1,2}(?:[\s,;]+\d{1,2})*[.!]?$/.test(words.trim())) return undefined;
   const numbers = [...new Set(words.match(/\d+/g)?.map(Number))];
   const ids = numbers.map((number) => text(list(field(poll, "ids"), mostAnswers)[number - 1]) ?? "");
   if (ids.includes("") || ids.length > Number(field(poll, "most"))) return undefined;

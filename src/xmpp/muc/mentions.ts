@@ -31,7 +31,8 @@ export async function withMentions(
   };
   const references = mentionsIn(stanza, textOf(stanza, "body") ?? "", text);
   const byReference = (await Promise.all(references.map(mentionOf))).filter((one) => one !== undefined);
-  const byNick = nickMentions(text, await known.people(inside));
+  // Most texts have nothing in them that could call anybody.
+  const byNick = /[:,@]/.test(text) ? nickMentions(text, await known.people(inside)) : [];
   const mentions = joinMentions(joinMentions([], byReference), byNick).filter(({ id }) => id !== inside.account.self);
   return mentions.length === 0 ? body : { ...body, mentions };
 }

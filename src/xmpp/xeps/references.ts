@@ -56,12 +56,16 @@ export function mention(uri: string, body: string, name: string): Element {
 
 /** Where a name stands in a text as a word of its own, in code points. */
 export function placeOf(name: string, text: string): BodyRange | undefined {
-  const isWord = (character: string) => /[\p{L}\p{N}_]/u.test(character);
+  if (name === "") return undefined;
   for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
-    const before = [...text.slice(0, at)];
-    const [after = ""] = text.slice(at + name.length);
-    if (!isWord(before.at(-1) ?? "") && !isWord(after))
-      return { start: before.length, end: before.length + [...name].length };
+    const after = at + name.length;
+    if (endsInWord.test(text.slice(Math.max(0, at - 2), at)) || beginsWithWord.test(text.slice(after, after + 2)))
+      continue;
+    const start = [...text.slice(0, at)].length;
+    return { start, end: start + [...name].length };
   }
   return undefined;
 }
+
+const endsInWord = /[\p{L}\p{N}_]$/u;
+const beginsWithWord = /^[\p{L}\p{N}_]/u;

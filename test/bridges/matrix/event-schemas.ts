@@ -100,3 +100,47 @@ export const pollResponse = z.union([
 export const reaction = z.strictObject({
   "m.relates_to": z.strictObject({ rel_type: z.literal("m.annotation"), event_id: eventId, key: z.string().min(1) }),
 });
+
+/** "m.room.redaction"; `redacts` is here since room version 11. */
+const redaction = z.strictObject({ redacts: eventId.optional(), reason: z.string().min(1).optional() });
+
+/** "m.room.topic". */
+const topic = z.strictObject({ topic: z.string() });
+
+/** "m.room.member", with what servers put into it. */
+const member = z.strictObject({
+  membership: z.enum(["invite", "join", "leave", "ban", "knock"]),
+  displayname: z.string().nullable().optional(),
+  avatar_url: mxc.nullable().optional(),
+  is_direct: z.boolean().optional(),
+  reason: z.string().min(1).optional(),
+});
+
+/** "m.room.power_levels": whole numbers since room version 10. */
+const powerLevels = z.strictObject({
+  ban: z.int().optional(),
+  events: z.record(z.string(), z.int()).optional(),
+  events_default: z.int().optional(),
+  historical: z.int().optional(),
+  invite: z.int().optional(),
+  kick: z.int().optional(),
+  notifications: z.record(z.string(), z.int()).optional(),
+  redact: z.int().optional(),
+  state_default: z.int().optional(),
+  users: z.record(z.string().regex(/^@[^:]+:.+$/), z.int()).optional(),
+  users_default: z.int().optional(),
+  // Synapse writes it here, beside `events`; what the bridge does not know it leaves as it is.
+  "m.call.invite": z.int().optional(),
+});
+
+/** The content of every kind of event that the bridge sends into a room that is not encrypted. */
+export const sentEvents: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
+  ["m.room.message", roomMessage],
+  ["m.reaction", reaction],
+  ["m.room.redaction", redaction],
+  ["m.room.topic", topic],
+  ["m.room.member", member],
+  ["m.room.power_levels", powerLevels],
+  ["m.poll.response", pollResponse],
+  ["org.matrix.msc3381.poll.response", pollResponse],
+]);

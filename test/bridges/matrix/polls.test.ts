@@ -51,6 +51,7 @@ describe("a reply to a poll", () => {
     ["1", { ids: ["", "b"], most: 1 }],
     ["1", "nonsense"],
     ["", one],
+    [`1${" ".repeat(60_000)}x`, one],
   ])("%j is a message like any other", (text, poll) => expect(voteIn(reply(text, poll))).toBeUndefined());
 
   it("with a file, and a number that answers nothing, are none either", () => {

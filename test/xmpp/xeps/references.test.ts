@@ -61,6 +61,15 @@ describe("those who are mentioned are referred to", () => {
     );
   });
 
+  test("also in a text that has their name in every word", () => {
+    expect(mention("xmpp:a@b", `${"al".repeat(30_000)} al`, "al").attrs).toMatchObject({
+      begin: "60001",
+      end: "60003",
+    });
+    expect(mention("xmpp:a@b", "al".repeat(30_000), "al").attrs.begin).toBeUndefined();
+    expect(mention("xmpp:a@b", "𝒜al al𝒜 al", "al").attrs).toMatchObject({ begin: "8" });
+  });
+
   test("by a URI that only means them", () => {
     expect(uriOf("ann\\3aexample.org@matrix.localhost")).toBe("xmpp:ann%5C3aexample.org@matrix.localhost");
     expect(uriOf("#tea@matrix.localhost/Ann Lee?")).toBe("xmpp:%23tea@matrix.localhost/Ann%20Lee%3F");

@@ -9,7 +9,7 @@ import { pollContext, pollEndText, pollPart, pollText } from "./events/polls.ts"
 import { mentionsOf, relationsOf } from "./events/relations.ts";
 import { stateToIncoming } from "./events/room-state.ts";
 import { field, isObject, text } from "./events/shape.ts";
-import { isEventId } from "./ids.ts";
+import { isEventId, matrixLink } from "./ids.ts";
 import { cleanLabel, cleanName, cleanText } from "./text/characters.ts";
 
 /**
@@ -94,10 +94,11 @@ const calls = new Set([
 /** What an event of the timeline says to people. */
 function said(
   { type, content }: Pick<ParsedEvent, "type"> & { readonly content: unknown },
-  { undecryptable = defaultPlaceholder }: EventContext,
+  { undecryptable = defaultPlaceholder, peer }: EventContext,
   isReply: boolean,
 ): Content {
-  if (calls.has(type)) return { text: "/me is calling. Calls cannot be taken here: use a Matrix program." };
+  if (calls.has(type))
+    return { text: `/me is calling. Calls cannot be taken here, but in a Matrix program: ${matrixLink(peer.id)}` };
   switch (type.replace(/^org\.matrix\.msc3381\./, "m.")) {
     case "m.room.message":
       return contentOf(content, isReply);

@@ -1,7 +1,7 @@
 // Mentions as pills (Client-Server API, "User and room mentions"): links to people in `formatted_body`. Their places are marked
 // in the text before it becomes HTML, by Unicode noncharacters, which no text may hold.
 import type { Mention } from "#bridge";
-import { isUserId } from "../ids.ts";
+import { isUserId, matrixLink } from "../ids.ts";
 
 const open = "\ufdd0";
 const close = "\ufdd1";
@@ -37,12 +37,7 @@ export function pillsIn(html: string, ids: readonly string[]): string {
   const left = [...ids];
   const linked = html.replace(/\ufdd0([^\ufdd0\ufdd1]*)\ufdd1/g, (_, name: string) => {
     const id = left.shift();
-    return id === undefined || name.includes("<") ? name : `<a href="${linkTo(id)}">${name}</a>`;
+    return id === undefined || name.includes("<") ? name : `<a href="${matrixLink(id)}">${name}</a>`;
   });
   return withoutPills(linked);
-}
-
-/** Appendices 4.3.2; the sigil and the colon as the specification's examples have them. */
-function linkTo(id: string): string {
-  return `https://matrix.to/#/${encodeURIComponent(id).replace("%40", "@").replaceAll("%3A", ":").replaceAll("'", "%27")}`;
 }

@@ -153,8 +153,8 @@ function moderate(stanza: Element, { id, nick }: Said, reason: string | undefine
 /** In a room the user's own words are theirs: nothing has to say so. */
 function bodyOf({ body, nick }: Said): Said["body"] {
   if (body.kind !== "message") return body;
-  const note = callOf(body.mentioned ?? [], body.message.text);
-  return { ...body, message: { ...body.message, from: nick, ...(note === undefined ? {} : { note }) } };
+  const note = [callOf(body.mentioned ?? [], body.message.text), body.message.note].filter(Boolean).join("\n");
+  return { ...body, message: { ...body.message, from: nick, ...(note === "" ? {} : { note }) } };
 }
 
 /** XEP-0333 section 4.1: in a room messages are known by their stanza ids. */

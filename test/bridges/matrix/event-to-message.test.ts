@@ -310,7 +310,7 @@ describe("other events of the timeline", () => {
     [
       "m.call.invite",
       `{"call_id": "12345", "lifetime": 60000, "offer": {"sdp": "v=0", "type": "offer"}, "version": "1"}`,
-      "/me is calling. Calls cannot be taken here: use a Matrix program.",
+      "/me is calling. Calls cannot be taken here, but in a Matrix program: https://matrix.to/#/!room:example.org",
     ],
     [
       "m.poll.start",

@@ -94,7 +94,7 @@ const calls = new Set([
 /** What an event of the timeline says to people. */
 function said(
   { type, content }: Pick<ParsedEvent, "type"> & { readonly content: unknown },
-  { undecryptable = defaultPlaceholder, peer }: EventContext,
+  { undecryptable = defaultPlaceholder, peer, pollResult }: EventContext,
   isReply: boolean,
 ): Content {
   if (calls.has(type))
@@ -113,7 +113,7 @@ function said(
     case "m.poll.response":
       return { text: "/me voted in the poll.", automatic: true };
     case "m.poll.end":
-      return { text: pollEndText(content), automatic: true };
+      return { text: pollResult ?? pollEndText(content), automatic: true };
     default:
       return unknown(type, content);
   }

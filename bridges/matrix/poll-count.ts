@@ -1,29 +1,39 @@
 // The end of a poll with its result, which the homeserver keeps as one event a vote (MSC3381; Client-Server API, "Relations").
+import { BridgeError } from "#bridge";
 import type { Api } from "./api.ts";
-import { MatrixError } from "./errors.ts";
+import type { Encryption } from "./encryption.ts";
 import { pollPart, pollResult, type Vote, voteOf } from "./events/polls.ts";
 import { isEventId } from "./ids.ts";
-import type { Reading } from "./incoming.ts";
 import { field, type JsonObject, listAt, objectAt, textAt } from "./json.ts";
 import { parseEvent, parseEvents, type RoomEvent } from "./wire.ts";
 
 /** Votes that are counted: of a larger poll its author's program tells the result. */
 const pageSize = 100;
 const mostPages = 5;
+/** Milliseconds for each request: the timeline waits behind it. */
+const timeout = 5_000;
 /** In one answer of the sync: those who end polls must not keep us from reading on. */
 const mostPolls = 5;
 
+export interface PollDeps {
+  readonly api: Api;
+  readonly encryption: Pick<Encryption, "decrypt">;
+  /** Polls that were counted already since something was read. */
+  readonly counted: Set<string>;
+}
+
 /**
- * Undefined when the server does not tell, or tells too much: then the words of the event have to do.
- * @throws when it cannot be asked now: then the answer that brought the end is to be read again
+ * Undefined for what ends no poll, and when the server does not tell, or tells too much: then the words of the event have to do.
+ * @throws BridgeError when the keys cannot be read
  */
-export async function countPoll(
+export async function resultOf(
   end: RoomEvent,
   roomId: string,
-  { api, encryption, counted }: Pick<Reading, "api" | "encryption" | "counted">,
+  { api, encryption, counted }: PollDeps,
 ): Promise<string | undefined> {
   const pollId = textAt(field(end.content, "m.relates_to"), "event_id");
-  if (!isEventId(pollId) || counted.has(pollId) || counted.size >= mostPolls) return undefined;
+  if (pollPart(end.type) !== "end" || !isEventId(pollId) || counted.has(pollId) || counted.size >= mostPolls)
+    return undefined;
   counted.add(pollId);
   const readable = async (event: RoomEvent): Promise<RoomEvent | undefined> => {
     if (event.type !== "m.room.encrypted") return event;
@@ -33,7 +43,7 @@ export async function countPoll(
   };
   try {
     const path = ["v3", "rooms", roomId, "event", pollId];
-    const asked = parseEvent(await api.request("GET", path, {}));
+    const asked = parseEvent(await api.request("GET", path, { timeout }));
     const start = asked && (await readable(asked));
     // Who else may end it the server does not check; then it is no end (MSC3381).
     if (start === undefined || pollPart(start.type) !== "start" || start.sender !== end.sender) return undefined;
@@ -45,8 +55,9 @@ export async function countPoll(
     }
     return pollResult(start.content, votes, end.origin_server_ts);
   } catch (error) {
-    if (error instanceof MatrixError || error instanceof TooMany) return undefined;
-    throw error;
+    // Of our own store. Whatever a server answers, or does not, must not keep us from reading on.
+    if (error instanceof BridgeError) throw error;
+    return undefined;
   }
 }
 
@@ -59,7 +70,7 @@ async function referring(eventId: string, roomId: string, api: Api): Promise<rea
   for (let page = 0; page < mostPages; page++) {
     const query = { limit: String(pageSize), ...(from === undefined ? {} : { from }) };
     const path = ["v1", "rooms", roomId, "relations", eventId, "m.reference"];
-    const answer: JsonObject = await api.request("GET", path, { query });
+    const answer: JsonObject = await api.request("GET", path, { query, timeout });
     found.push(...parseEvents(listAt(answer, "chunk")));
     from = textAt(answer, "next_batch");
     if (from === undefined) return found;

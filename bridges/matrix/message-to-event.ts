@@ -87,12 +87,23 @@ export function qualified(emoji: string): string {
   );
 }
 
-/** The thread that a message goes to: the first event of it. The context of what `eventToIncoming` makes names it. */
-export function threadOf(message: Pick<OutgoingMessage, "thread" | "replyTo">): RemoteId | undefined {
-  // XMPP clients make up thread ids as they like: only those that came from here name an event.
-  if (isEventId(message.thread)) return message.thread;
-  const ofReply = asText(field(message.replyTo?.context, "thread"));
-  return isEventId(ofReply) ? ofReply : undefined;
+/**
+ * The thread that a message goes to: the first event of it. The context of what `eventToIncoming` makes names it. XMPP clients
+ * make up thread ids as they like, and in chats of two many give one to everything they send; in a room it is meant.
+ */
+export function threadOf({
+  thread,
+  replyTo,
+  threadLast,
+  peer,
+}: Pick<OutgoingMessage, "thread" | "replyTo" | "threadLast" | "peer">): RemoteId | undefined {
+  if (isEventId(thread)) return thread;
+  const ofReply = asText(field(replyTo?.context, "thread"));
+  if (isEventId(ofReply)) return ofReply;
+  if (peer.kind !== "room" || threadLast === undefined) return undefined;
+  // What was said first in it has no thread of its own yet.
+  const first = asText(field(threadLast.context, "thread")) ?? threadLast.id;
+  return isEventId(first) ? first : undefined;
 }
 
 /** What XMPP clients send as a place is a `geo:` URI and nothing else. */

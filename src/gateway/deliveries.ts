@@ -240,6 +240,9 @@ class Batch {
       const parent = await this.#known(id);
       if (parent?.fromSelf && parent.thread !== undefined) return parent.thread;
     }
+    // In rooms threads are named by their first message: where that is the user's, their client has named it before.
+    const first = event.thread && event.peer.kind === "room" ? await this.#known(event.thread, event.peer) : undefined;
+    if (first?.fromSelf && first.thread !== undefined) return first.thread;
     return event.thread;
   }
 

@@ -101,6 +101,19 @@ describe("a report about a message of the user's", () => {
   });
 });
 
+test("a thread that began with a message of the user's keeps the name that their client gave it, in its room", async () => {
+  const peer = { kind: "room", id: "r1" } as const;
+  const own = recordOf("$first", { peer: "room/r1", fromSelf: true, thread: "made up" });
+  const inRoom = { ...lookups, message: async (_: number, id: string) => (id === "$first" ? own : undefined) };
+  const threadIn = async (where: typeof peer | { readonly kind: "room"; readonly id: "r2" }, thread: string) => {
+    const [delivery] = await deliveries(1, [{ ...hello, peer: where, thread }], inRoom);
+    return delivery?.record?.thread;
+  };
+  expect(await threadIn(peer, "$first")).toBe("made up");
+  expect(await threadIn(peer, "$other")).toBe("$other");
+  expect(await threadIn({ kind: "room", id: "r2" }, "$first")).toBe("$first");
+});
+
 describe("what has been read", () => {
   const read = { type: "read", id: "read-1", sentAt: 9 } as const;
 

@@ -139,6 +139,24 @@ describe.each(servers)("what is said in a room of Matrix, on %s", (xmpp) => {
     });
   });
 
+  it("a thread that alice's client names is one on Matrix, and what is said there comes back in it", async () => {
+    const inThread = "<thread>made-up-1</thread>";
+    write("t1", "about tea", inThread);
+    const first = await ann.next(saying("about tea"), { what: "the first" });
+    expect(first.content).not.toHaveProperty("m.relates_to");
+    await heard("al", "about tea");
+    write("t2", "black or green?", inThread);
+    const second = await ann.next(saying("black or green?"), { what: "the second" });
+    const thread = { rel_type: "m.thread", event_id: first.event_id, is_falling_back: true };
+    expect(second.content["m.relates_to"]).toEqual({ ...thread, "m.in_reply_to": { event_id: first.event_id } });
+    const last = { ...thread, "m.in_reply_to": { event_id: second.event_id } };
+    await ann.say(room, "green", { "m.relates_to": last });
+    expect((await heard("ann", "green")).getChildText("thread")).toBe("made-up-1");
+    write("t3", "for me too", inThread);
+    const third = await ann.next(saying("for me too"), { what: "the third" });
+    expect(third.content["m.relates_to"]).toMatchObject({ rel_type: "m.thread", event_id: first.event_id });
+  });
+
   describe("polls", () => {
     const draft = "org.matrix.msc3381.poll";
     const answer = (id: string, words: string) => ({ id, "org.matrix.msc1767.text": words });

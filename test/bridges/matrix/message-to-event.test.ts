@@ -155,9 +155,31 @@ describe("messageContent", () => {
   });
 
   it("puts an answer to a message of a thread into that thread", () => {
-    expect(threadOf({ replyTo: ref("$asked", { thread: "$root" }) })).toBe("$root");
-    expect(threadOf({ replyTo: ref("$asked", { thread: 5 }) })).toBeUndefined();
-    expect(threadOf({ replyTo: ref("$asked") })).toBeUndefined();
+    const { peer } = outgoing("");
+    expect(threadOf({ peer, replyTo: ref("$asked", { thread: "$root" }) })).toBe("$root");
+    expect(threadOf({ peer, replyTo: ref("$asked", { thread: 5 }) })).toBeUndefined();
+    expect(threadOf({ peer, replyTo: ref("$asked") })).toBeUndefined();
+  });
+
+  it("in a room goes on in a thread that the client named", () => {
+    const peer = { kind: "room", id: "!r:example.org" } as const;
+    const thread = "f81d4fae";
+    expect(threadOf({ peer, thread })).toBeUndefined();
+    expect(threadOf({ peer, thread, threadLast: ref("$first") })).toBe("$first");
+    expect(threadOf({ peer, thread, threadLast: ref("$second", { thread: "$first" }) })).toBe("$first");
+    expect(threadOf({ ...outgoing(""), thread, threadLast: ref("$first") })).toBeUndefined();
+    const content = messageContent(
+      outgoing("more", { peer, thread, threadLast: ref("$second", { thread: "$first" }) }),
+    );
+    expect(content).toMatchObject({
+      "m.relates_to": {
+        rel_type: "m.thread",
+        event_id: "$first",
+        is_falling_back: true,
+        "m.in_reply_to": { event_id: "$second" },
+      },
+    });
+    expect(roomMessage.safeParse(content).error).toBeUndefined();
   });
 
   it("leaves the HTML out when only that is too much", () => {

@@ -52,7 +52,7 @@ function retraction({ moderation }: OutgoingBody, session: Partial<Verbs>, targe
     return refuse("The gateway does not know the message that you take back.", "item-not-found");
   if (moderation) return { do: "retract", target, ...moderation };
   // X09
-  if (!target.fromSelf) return refuse("Only their senders take messages back, and moderators.", "forbidden");
+  if (!target.fromSelf) return refuse("This message is not yours to take back.", "forbidden");
   return { do: "retract", target };
 }
 

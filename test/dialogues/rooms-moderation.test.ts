@@ -98,7 +98,7 @@ describe("alice may not", () => {
     await story.send(write("r1", "taken back", { more: retract }));
     await story.expect(`<message type="error" id="r1" from="${lobby}" to="${phone}"><error type="cancel">
       <forbidden xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/>
-      <text xmlns="urn:ietf:params:xml:ns:xmpp-stanzas">Only their senders take messages back, and moderators.</text>
+      <text xmlns="urn:ietf:params:xml:ns:xmpp-stanzas">This message is not yours to take back.</text>
       </error></message>`);
     expect(story.network.retracted.size).toBe(0);
   });

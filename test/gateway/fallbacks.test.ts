@@ -25,7 +25,7 @@ const unknown = {
 const notYours = {
   do: "refuse",
   condition: "forbidden",
-  text: "Only their senders take messages back, and moderators.",
+  text: "This message is not yours to take back.",
 };
 const correction = { do: "send", text: "Correction: new words" };
 

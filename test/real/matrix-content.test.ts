@@ -259,7 +259,7 @@ describe.each(servers)("what is said in a room of Matrix, on %s", (xmpp) => {
       write("ret1", "taken back", `<retract xmlns='urn:xmpp:message-retract:1' id='${target}'/>`);
       expect(await alice.errorOn("ret1")).toMatchObject({
         condition: "forbidden",
-        text: "Only their senders take messages back, and moderators.",
+        text: "This message is not yours to take back.",
       });
       write("own1", "my regrets");
       await heard("al", "my regrets");

@@ -1,7 +1,8 @@
 // What a sync answer says in passing: who types, who has read how far.
 import type { Incoming } from "#bridge";
+import { counts, receiptsIn } from "./events/receipts.ts";
 import type { Reading } from "./incoming.ts";
-import { entriesOf, field, listAt, numberAt, objectAt, textAt } from "./json.ts";
+import { field, listAt, objectAt, textAt } from "./json.ts";
 
 /** Who types where, as the last list said. */
 export type Typing = Map<string, ReadonlySet<string>>;
@@ -24,25 +25,19 @@ export function readTyping(roomId: string, data: unknown, { draft, typing, hint,
   else typing.delete(roomId);
 }
 
-/** Receipts of the other person in a chat of two, and how far the user has read in another client. */
-export function readRoomAccountData(roomId: string, data: unknown, { draft, self }: Reading): Incoming[] {
+/**
+ * Who has read how far: others, where they are few, and the user in another client. Their own receipts say it at once;
+ * `m.fully_read` says where they left off, which may be long before.
+ */
+export function readReceipts(roomId: string, data: unknown, { draft, self, sent }: Reading): Incoming[] {
   const room = draft.peek(roomId);
   if (room === undefined || room.space) return [];
   const peer = draft.peerOf(room);
-  const news: Incoming[] = [];
-  for (const event of listAt(objectAt(data, "ephemeral"), "events")) {
-    if (textAt(event, "type") !== "m.receipt" || peer.kind !== "contact") continue;
-    for (const [target, receipts] of entriesOf(field(event, "content"))) {
-      const receipt = objectAt(objectAt(receipts, "m.read"), peer.id);
-      const sentAt = numberAt(receipt, "ts");
-      if (sentAt === undefined || target.length > 255) continue;
-      news.push({ type: "read", id: `read ${peer.id} ${target}`, peer, from: peer.id, sentAt, target });
-    }
-  }
-  for (const event of listAt(objectAt(data, "account_data"), "events")) {
-    const target = textAt(objectAt(event, "content"), "event_id");
-    if (textAt(event, "type") !== "m.fully_read" || target === undefined || target.length > 255) continue;
-    news.push({ type: "read", id: `read ${self} ${target}`, peer, from: "self", sentAt: Date.now(), target });
-  }
-  return news;
+  const events = listAt(objectAt(data, "ephemeral"), "events").filter((one) => textAt(one, "type") === "m.receipt");
+  const receipts = events.flatMap((event) => receiptsIn(field(event, "content")));
+  return receipts.flatMap(({ target, user, sentAt, isPublic }): readonly Incoming[] => {
+    const read = { type: "read", id: `read ${user} ${target}`, peer, sentAt, target } as const;
+    if (user === self) return sent.isOwnReading(target) ? [] : [{ ...read, from: "self" }];
+    return isPublic && counts(user, peer, room) ? [{ ...read, from: user }] : [];
+  });
 }

@@ -3,12 +3,13 @@
 // nobody here knows says so in words: nothing is lost in silence.
 import type { Incoming, IncomingMessage, RemoteId } from "#bridge";
 import { type EventContext, type ParsedEvent, parseEvent } from "./events/event.ts";
-import { pollEndText, pollText, textBlock } from "./events/extensible.ts";
+import { textBlock } from "./events/extensible.ts";
 import { type Content, contentOf, location, stickerContent } from "./events/message-content.ts";
+import { pollContext, pollEndText, pollPart, pollText } from "./events/polls.ts";
 import { mentionsOf, relationsOf } from "./events/relations.ts";
 import { stateToIncoming } from "./events/room-state.ts";
 import { field, isObject, text } from "./events/shape.ts";
-import { isEventId } from "./ids.ts";
+import { isEventId, matrixLink } from "./ids.ts";
 import { cleanLabel, cleanName, cleanText } from "./text/characters.ts";
 
 /**
@@ -53,12 +54,17 @@ function message(event: ParsedEvent, context: EventContext): Incoming {
   const { automatic, ...words } = said(event, context, replyTo !== undefined);
   const answers = replyTo ?? (type === "m.room.message" ? undefined : referenceOf(content));
   const mentions = mentionsOf(content, context.self, event.sender);
+  const kept = {
+    ...(thread === undefined ? {} : { thread }),
+    ...(pollPart(type) === "start" ? { poll: pollContext(type, content) } : {}),
+  };
   return {
     ...base,
     type: "message",
     ...words,
     ...(automatic ? { automatic } : {}),
-    ...(thread === undefined ? {} : { thread, context: { thread } }),
+    ...(thread === undefined ? {} : { thread }),
+    ...(Object.keys(kept).length === 0 ? {} : { context: kept }),
     ...(answers === undefined ? {} : { replyTo: [answers] }),
     ...(mentions.length === 0 ? {} : { mentions }),
     ...(context.name === undefined ? {} : { name: cleanName(context.name, event.sender) }),
@@ -88,10 +94,11 @@ const calls = new Set([
 /** What an event of the timeline says to people. */
 function said(
   { type, content }: Pick<ParsedEvent, "type"> & { readonly content: unknown },
-  { undecryptable = defaultPlaceholder }: EventContext,
+  { undecryptable = defaultPlaceholder, peer, pollResult }: EventContext,
   isReply: boolean,
 ): Content {
-  if (calls.has(type)) return { text: "/me is calling. Calls cannot be taken here: use a Matrix program." };
+  if (calls.has(type))
+    return { text: `/me is calling. Calls cannot be taken here, but in a Matrix program: ${matrixLink(peer.id)}` };
   switch (type.replace(/^org\.matrix\.msc3381\./, "m.")) {
     case "m.room.message":
       return contentOf(content, isReply);
@@ -106,7 +113,7 @@ function said(
     case "m.poll.response":
       return { text: "/me voted in the poll.", automatic: true };
     case "m.poll.end":
-      return { text: pollEndText(content), automatic: true };
+      return { text: pollResult ?? pollEndText(content), automatic: true };
     default:
       return unknown(type, content);
   }

@@ -71,6 +71,13 @@ export interface MatrixLink {
   readonly event?: string;
 }
 
+/** Appendices 4.3.2: a link to somebody or a room, safe inside of an attribute. */
+export function matrixLink(id: string): string {
+  // The sigil and the colon as the specification's examples have them.
+  const path = encodeURIComponent(id).replace("%40", "@").replaceAll("%3A", ":");
+  return `https://matrix.to/#/${path.replaceAll("'", "%27")}`;
+}
+
 const kinds: ReadonlyMap<string, string> = new Map([
   ["u", "@"],
   ["user", "@"],

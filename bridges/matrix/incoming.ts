@@ -3,7 +3,7 @@
 import type { Hint, Incoming, Logger } from "#bridge";
 import type { Api } from "./api.ts";
 import type { Encryption } from "./encryption.ts";
-import { readRoomAccountData, readTyping, type Typing } from "./ephemeral.ts";
+import { readReceipts, readTyping, type Typing } from "./ephemeral.ts";
 import { entriesOf, field, type JsonObject, listAt, objectAt, textAt } from "./json.ts";
 import { readInvite, readLeft } from "./invites.ts";
 import type { Recipients } from "./recipients.ts";
@@ -42,6 +42,8 @@ export interface Reading extends SyncContext {
   readonly emit: (events: readonly Incoming[]) => Promise<void>;
   /** Chats of two that `m.direct` does not have yet: room and person. */
   readonly newDirect: Map<string, string>;
+  /** Polls whose votes were asked for. */
+  readonly counted: Set<string>;
   /** Messages that could not be read, and those that need not be any more. */
   readonly unread: Map<string, Unread | undefined>;
 }
@@ -50,7 +52,14 @@ export type Reader = SyncContext & Pick<Reading, "emit" | "gapEnd">;
 
 /** Reads one answer. @throws what filling a gap, decrypting or emitting throws: then the answer is to be asked for again */
 export async function readSync(answer: JsonObject, since: string | undefined, reader: Reader): Promise<Reading> {
-  const reading: Reading = { ...reader, draft: reader.rooms.draft(), since, newDirect: new Map(), unread: new Map() };
+  const reading: Reading = {
+    ...reader,
+    draft: reader.rooms.draft(),
+    since,
+    newDirect: new Map(),
+    counted: new Set(),
+    unread: new Map(),
+  };
   await reader.encryption.receiveSync({
     toDevice: listAt(objectAt(answer, "to_device"), "events"),
     initial: reader.gapEnd === undefined,
@@ -97,7 +106,7 @@ function readAccountData(answer: JsonObject, { draft }: Reading): void {
 async function readEphemeral(roomId: string, data: unknown, reading: Reading): Promise<void> {
   if (reading.since === undefined) return;
   readTyping(roomId, data, reading);
-  await reading.emit(readRoomAccountData(roomId, data, reading));
+  await reading.emit(readReceipts(roomId, data, reading));
 }
 
 /** Presence of those with whom the user has a chat of two; of others it would be a flood. */

@@ -61,7 +61,8 @@ export function createMedia(deps: MediaDeps): Media {
       const { bytes, type, name } = await fetchFile(file, { fetch: deps.fetch, most, signal: deps.signal });
       const sealed = encrypted ? await seal(bytes) : undefined;
       const mxc = await upload(deps, sealed?.bytes ?? bytes, sealed === undefined ? type : "application/octet-stream");
-      return { mxc, name, type, size: bytes.length, ...(sealed === undefined ? {} : { file: sealed.keys }) };
+      const { url: _, name: __, type: ___, size: ____, ...told } = file;
+      return { ...told, mxc, name, type, size: bytes.length, ...(sealed === undefined ? {} : { file: sealed.keys }) };
     },
   };
 }

@@ -1,10 +1,12 @@
 // Messages to the content of events (client-server specification v1.17). Deterministic: the same message makes the same
 // content, so that a retry repeats the first attempt.
 import { BridgeError, type Json, type MessageRef, type OutgoingMessage, type RemoteId } from "#bridge";
+import { geoUri } from "./events/message-content.ts";
 import { field, text as asText } from "./events/shape.ts";
 import { isEventId, isUserId } from "./ids.ts";
 import { cleanLabel } from "./text/characters.ts";
-import { stylingToHtml } from "./text/styling.ts";
+import { markMentions, pillsIn, withoutPills } from "./text/pills.ts";
+import { escapeHtml, htmlOf, stylingToHtml } from "./text/styling.ts";
 
 export type EventContent = { readonly [key: string]: Json };
 
@@ -21,6 +23,8 @@ export interface Upload {
   readonly height?: number;
   /** Milliseconds. */
   readonly duration?: number;
+  /** MSC2448. */
+  readonly blurhash?: string;
 }
 
 export interface ContentOptions {
@@ -30,7 +34,7 @@ export interface ContentOptions {
 
 /** Content of an m.room.message. Throws BridgeError `reject` when the text does not fit into an event. */
 export function messageContent(message: OutgoingMessage, options: ContentOptions = {}): EventContent {
-  const content = { ...words(message), ...mentions(message), ...relation(message) };
+  const content = { ...(place(message) ?? words(message)), ...mentions(message), ...relation(message) };
   return fitting(content, options);
 }
 
@@ -38,7 +42,7 @@ export function messageContent(message: OutgoingMessage, options: ContentOptions
 export function fileContent(message: OutgoingMessage, upload: Upload, options: ContentOptions = {}): EventContent {
   const name = cleanLabel(upload.name.replace(/^.*[/\\]/s, ""), 200) || "file";
   const caption = withSubject(message);
-  const { body, formatted_body } = wordsOfText(caption);
+  const { body, formatted_body } = wordsOfText(caption, message);
   const content = {
     msgtype: msgtypeOf(upload.type),
     filename: name,
@@ -83,12 +87,29 @@ export function qualified(emoji: string): string {
   );
 }
 
-/** The thread that a message goes to: the first event of it. The context of what `eventToIncoming` makes names it. */
-export function threadOf(message: Pick<OutgoingMessage, "thread" | "replyTo">): RemoteId | undefined {
-  // XMPP clients make up thread ids as they like: only those that came from here name an event.
-  if (isEventId(message.thread)) return message.thread;
-  const ofReply = asText(field(message.replyTo?.context, "thread"));
-  return isEventId(ofReply) ? ofReply : undefined;
+/**
+ * The thread that a message goes to: the first event of it. The context of what `eventToIncoming` makes names it. XMPP clients
+ * make up thread ids as they like, and in chats of two many give one to everything they send; in a room it is meant.
+ */
+export function threadOf({
+  thread,
+  replyTo,
+  threadLast,
+  peer,
+}: Pick<OutgoingMessage, "thread" | "replyTo" | "threadLast" | "peer">): RemoteId | undefined {
+  if (isEventId(thread)) return thread;
+  const ofReply = asText(field(replyTo?.context, "thread"));
+  if (isEventId(ofReply)) return ofReply;
+  if (peer.kind !== "room" || threadLast === undefined) return undefined;
+  // What was said first in it has no thread of its own yet.
+  const first = asText(field(threadLast.context, "thread")) ?? threadLast.id;
+  return isEventId(first) ? first : undefined;
+}
+
+/** What XMPP clients send as a place is a `geo:` URI and nothing else. */
+function place({ text, subject }: OutgoingMessage): EventContent | undefined {
+  const uri = text.trim();
+  return subject === undefined && geoUri.test(uri) ? { msgtype: "m.location", body: uri, geo_uri: uri } : undefined;
 }
 
 interface Words {
@@ -102,28 +123,45 @@ interface Words {
 function words(message: OutgoingMessage): Words {
   const text = withSubject(message);
   return /^\/me \S/.test(text)
-    ? { msgtype: "m.emote", ...wordsOfText(text.slice(4)) }
-    : { msgtype: "m.text", ...wordsOfText(text) };
+    ? { msgtype: "m.emote", ...wordsOfText(text.slice(4), message) }
+    : { msgtype: "m.text", ...wordsOfText(text, message) };
 }
 
-/** Matrix messages have no subject: it is not lost. */
-function withSubject({ subject, text }: OutgoingMessage): string {
-  return subject === undefined ? text : `Subject: ${subject}\n${text}`.trimEnd();
+/** Matrix messages have no subject: it is not lost. With marks where people are mentioned. */
+function withSubject({ subject, text, mentions = [] }: OutgoingMessage): string {
+  const marked = markMentions(text, mentions).text;
+  return subject === undefined ? marked : `Subject: ${withoutPills(subject)}\n${marked}`.trimEnd();
 }
 
-function wordsOfText(text: string): Omit<Words, "msgtype"> {
-  const formatted = stylingToHtml(text);
-  return formatted === undefined ? { body: text } : { body: text, ...html(formatted) };
+/** `marked` is of `withSubject`. */
+function wordsOfText(marked: string, { text, mentions = [], spoiler }: OutgoingMessage): Omit<Words, "msgtype"> {
+  const body = withoutPills(marked);
+  const { ids } = markMentions(text, mentions);
+  if (spoiler !== undefined && body !== "") return hidden(spoiler, body, pillsIn(htmlOf(marked), ids));
+  const formatted = ids.length === 0 ? stylingToHtml(body) : pillsIn(htmlOf(marked), ids);
+  return formatted === undefined ? { body } : { body, ...html(formatted) };
+}
+
+/** "Spoiler messages" (v1.1). Clients without HTML show the words: nothing is kept from anybody, only marked. */
+function hidden(reason: string, body: string, formatted: string): Omit<Words, "msgtype"> {
+  const mark = reason === "" ? "data-mx-spoiler" : `data-mx-spoiler="${escapeHtml(reason)}"`;
+  return {
+    body: `[Spoiler${reason === "" ? "" : `: ${reason}`}] ${body}`,
+    ...html(`<span ${mark}>${formatted}</span>`),
+  };
 }
 
 function html(formatted: string): { readonly format: string; readonly formatted_body: string } {
   return { format: "org.matrix.custom.html", formatted_body: formatted };
 }
 
-/** Always there: without it old rules look for names in the text (v1.7). */
-function mentions({ mentions: ids = [] }: OutgoingMessage): { readonly "m.mentions": EventContent } {
-  const users = [...new Set(ids.filter((id) => isUserId(id)))];
-  return { "m.mentions": users.length === 0 ? {} : { user_ids: users } };
+/** Always there: without it old rules look for names in the text (v1.7). `@room` calls everybody, where the user may. */
+function mentions({ mentions: people = [], peer, text }: OutgoingMessage): { readonly "m.mentions": EventContent } {
+  const users = [...new Set(people.map(({ id }) => id).filter((id) => isUserId(id)))];
+  const isForAll = peer.kind === "room" && /(?<![^\s(*_])@room(?![\p{L}\p{N}_:.@-])/u.test(text);
+  return {
+    "m.mentions": { ...(users.length === 0 ? {} : { user_ids: users }), ...(isForAll ? { room: true } : {}) },
+  };
 }
 
 /** A reply has no fallback in its text since v1.13. In a thread, what is no reply points at the newest message. */
@@ -153,7 +191,7 @@ function msgtypeOf(type: string): string {
 }
 
 /** Only what the specification has for that kind of file. */
-function infoOf({ type, size, width, height, duration }: Upload): EventContent {
+function infoOf({ type, size, width, height, duration, blurhash }: Upload): EventContent {
   const kind = msgtypeOf(type);
   const isSeen = kind === "m.image" || kind === "m.video";
   const isPlayed = kind === "m.audio" || kind === "m.video";
@@ -163,6 +201,7 @@ function infoOf({ type, size, width, height, duration }: Upload): EventContent {
     ...(width === undefined || !isSeen ? {} : { w: width }),
     ...(height === undefined || !isSeen ? {} : { h: height }),
     ...(duration === undefined || !isPlayed ? {} : { duration }),
+    ...(blurhash === undefined || !isSeen ? {} : { "xyz.amorgan.blurhash": blurhash }),
   };
 }
 

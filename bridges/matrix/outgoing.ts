@@ -13,6 +13,7 @@ import type { DirectChats } from "./direct-chats.ts";
 import { MatrixError, matrixError } from "./errors.ts";
 import { isEventId, isRoomId, isUserId } from "./ids.ts";
 import { field, isObject, type JsonObject, listAt, objectAt, textAt } from "./json.ts";
+import { voteIn } from "./events/polls.ts";
 import type { Media } from "./media.ts";
 import { editContent, fileContent, messageContent, qualified, reactionContent, threadOf } from "./message-to-event.ts";
 import { type RoomSender, sealedType } from "./room-sender.ts";
@@ -33,7 +34,7 @@ export interface Outgoing {
   prepare(message: OutgoingMessage): Promise<Json>;
   send(message: OutgoingMessage, prepared?: Json): Promise<Sent>;
   edit(target: MessageRef, message: OutgoingMessage): Promise<Sent>;
-  retract(target: MessageRef, peer: Peer, key: string): Promise<void>;
+  retract(target: MessageRef, peer: Peer, key: string, reason?: string): Promise<void>;
   react(target: MessageRef, peer: Peer, emoji: string, key: string): Promise<Sent>;
   unreact(reaction: RemoteId, peer: Peer, key: string): Promise<void>;
   markRead(target: MessageRef, peer: Peer): Promise<void>;
@@ -84,6 +85,11 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
     return direct.open(peer.id);
   }
 
+  /** As it would go into a room that is not encrypted. */
+  async function eventOf(message: OutgoingMessage, roomId: string) {
+    return voteIn(message) ?? { type: messageType, content: await contentOf(message, roomId) };
+  }
+
   async function contentOf(message: OutgoingMessage, roomId: string) {
     const encrypted = await sender.isEncrypted(roomId);
     if (message.file === undefined) return messageContent(message, { encrypted });
@@ -97,8 +103,8 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
 
   async function freeze(message: OutgoingMessage, roomId: string): Promise<Frozen> {
     if (!(await sender.isEncrypted(roomId))) return { room: roomId };
-    const content = await contentOf(message, roomId);
-    const sealed = await sender.seal({ roomId, type: messageType, content, transaction: message.key });
+    const event = await eventOf(message, roomId);
+    const sealed = await sender.seal({ roomId, ...event, transaction: message.key });
     return { room: roomId, sealed: sealed.content };
   }
 
@@ -115,7 +121,7 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
       const transaction = message.key;
       const event =
         sealed === undefined
-          ? { roomId, type: messageType, content: await contentOf(message, roomId), transaction }
+          ? { roomId, ...(await eventOf(message, roomId)), transaction }
           : { roomId, type: sealedType, content: sealed, transaction };
       const id = await sender.send(event, { uncertain: message.uncertain, since: message.sentAt });
       onSent(roomId);
@@ -137,8 +143,8 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
       const id = await sender.send(event, { uncertain: message.uncertain, since: message.sentAt });
       return { id, ...(target.context === undefined ? {} : { context: target.context }) };
     },
-    async retract(target, peer, key) {
-      await sender.redact(roomOf(peer, target), target.id, key);
+    async retract(target, peer, key, reason) {
+      await sender.redact(roomOf(peer, target), target.id, key, reason);
     },
     async react(target, peer, emoji, key) {
       const roomId = roomOf(peer, target);
@@ -163,6 +169,7 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
     },
     async markRead(target, peer) {
       const path = ["v3", "rooms", roomOf(peer, target), "read_markers"];
+      sender.noteRead(target.id);
       try {
         await api.request("POST", path, { body: { "m.fully_read": target.id, "m.read": target.id } });
       } catch (cause) {

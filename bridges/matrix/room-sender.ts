@@ -70,8 +70,14 @@ export class RoomSender {
   }
 
   /** @returns the redaction's id. @throws BridgeError */
-  async redact(roomId: string, eventId: string, transaction: string): Promise<string> {
-    return put(this.#deps.api, ["v3", "rooms", roomId, "redact", eventId, transaction], {});
+  async redact(roomId: string, eventId: string, transaction: string, reason?: string): Promise<string> {
+    const content = reason === undefined ? {} : { reason };
+    return put(this.#deps.api, ["v3", "rooms", roomId, "redact", eventId, transaction], content);
+  }
+
+  /** Before the receipt for the event is sent: it comes back, and is no news then. */
+  noteRead(eventId: string): void {
+    this.#deps.sent.noteRead(eventId);
   }
 
   /**

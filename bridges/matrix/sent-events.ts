@@ -9,6 +9,7 @@ const mostKept = 500;
 
 export class SentEvents {
   readonly #byTransaction = new Map<string, string>();
+  readonly #read = new Set<string>();
 
   /** Whether this bridge made the transaction id. A token that was pasted shares its device with another client. */
   isOurs(transaction: string | undefined): transaction is string {
@@ -23,6 +24,20 @@ export class SentEvents {
       if (this.#byTransaction.size <= mostKept) break;
       this.#byTransaction.delete(oldest);
     }
+  }
+
+  /** The user reads up to there with a client of ours: the receipt comes back. */
+  noteRead(eventId: string): void {
+    this.#read.delete(eventId);
+    this.#read.add(eventId);
+    for (const oldest of this.#read) {
+      if (this.#read.size <= mostKept) break;
+      this.#read.delete(oldest);
+    }
+  }
+
+  isOwnReading(eventId: string): boolean {
+    return this.#read.has(eventId);
   }
 
   /** The event that a transaction became, if its echo came. */

@@ -101,7 +101,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     prepare: (message) => outgoing.prepare(message),
     send: (message, prepared) => outgoing.send(message, prepared),
     edit: (target, message) => outgoing.edit(target, message),
-    retract: (target, peer, key) => outgoing.retract(target, peer, key),
+    retract: (target, peer, key, reason) => outgoing.retract(target, peer, key, reason),
     react: (target, peer, emoji, key) => outgoing.react(target, peer, emoji, key),
     unreact: (reaction, peer, key) => outgoing.unreact(reaction, peer, key),
     markRead: (target, peer) => outgoing.markRead(target, peer),

@@ -190,7 +190,7 @@ function filterFor(limit: number): string {
       state: { lazy_load_members: true, types: stateTypes },
       timeline: { limit, lazy_load_members: true },
       ephemeral: { types: ["m.typing", "m.receipt"] },
-      account_data: { types: ["m.fully_read"] },
+      account_data: { types: [] },
     },
     account_data: { types: ["m.direct"] },
     presence: { types: ["m.presence"] },

@@ -2,9 +2,11 @@
 import type { Incoming } from "#bridge";
 import { type Encryption, placeholderFor } from "./encryption.ts";
 import { asCorrection, eventToIncoming } from "./event-to-message.ts";
+import type { EventContext } from "./events/event.ts";
 import type { Reading } from "./incoming.ts";
 import { isObject, type JsonObject, objectAt, textAt } from "./json.ts";
 import { ranksChanged } from "./members.ts";
+import { resultOf } from "./poll-count.ts";
 import type { Room } from "./room-state.ts";
 import type { Unread } from "./unreadable.ts";
 import type { RoomEvent } from "./wire.ts";
@@ -22,7 +24,8 @@ export async function tell(event: RoomEvent, room: Room, reading: Reading): Prom
     else undecryptable = await placeholderFor(read, encryption);
     if (read.kind === "missing") unread.set(event.event_id, { event: kept(event), key: read.key, at: Date.now() });
   }
-  const news = newsFrom(readable, room, { self, draft, undecryptable });
+  const pollResult = await resultOf(readable, room.id, reading);
+  const news = newsFrom(readable, room, { self, draft, undecryptable, pollResult });
   const find = (id: string): Unread | undefined => unread.get(id) ?? unreadable.get(id);
   for (const id of outdated(news, self, find)) unread.set(id, undefined);
   return news.map((one) => withNotice(one, event, encryption));
@@ -75,10 +78,12 @@ function kept({ unsigned: _, ...event }: RoomEvent): RoomEvent {
   return event;
 }
 
+type Telling = Pick<Reading, "self" | "draft"> & Pick<EventContext, "undecryptable" | "pollResult">;
+
 function newsFrom(
   event: RoomEvent,
   room: Room,
-  { self, draft, undecryptable }: Pick<Reading, "self" | "draft"> & { readonly undecryptable?: string | undefined },
+  { self, draft, undecryptable, pollResult }: Telling,
 ): readonly Incoming[] {
   const peer = draft.peerOf(room);
   const news = eventToIncoming(event, {
@@ -88,6 +93,7 @@ function newsFrom(
     name: room.members.get(event.sender)?.name,
     arrivedAt: Date.now(),
     undecryptable,
+    pollResult,
     powerLevels: room.power,
     create: room.create,
   });

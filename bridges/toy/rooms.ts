@@ -147,7 +147,7 @@ export class ToyRooms {
       member.name = change.name;
       return this.#toAll(room, (to) => this.#membership(room, by, by, "joined", to));
     }
-    if (member.rank !== "owner" && member.rank !== "admin") throw refused("Only its admins may do that.");
+    this.mustModerate(by, where);
     if (change.do === "subject") {
       room.topic = change.text;
       return this.#toAll(room, (to) => ({
@@ -167,6 +167,12 @@ export class ToyRooms {
   refresh(who: string, where: string): void {
     const room = this.#room(where);
     this.#toAll(room, (to) => this.#membership(room, who, who, "joined", to));
+  }
+
+  /** Throws BridgeError. */
+  mustModerate(who: string, where: string): void {
+    const rank = this.#room(where).members.get(who)?.rank;
+    if (rank !== "owner" && rank !== "admin") throw refused("Only its admins may do that.");
   }
 
   /** Everybody but `except` is told; a session does not hear its own message back. */

@@ -88,7 +88,8 @@ export class ToySession implements Session<ToyVerb> {
     return { id: target.id };
   }
 
-  async retract(target: MessageRef): Promise<void> {
+  async retract(target: MessageRef, peer: Peer): Promise<void> {
+    if (!target.fromSelf) this.#network.rooms.mustModerate(this.#self, peer.id);
     this.#network.retracted.add(target.id);
   }
 

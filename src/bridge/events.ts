@@ -14,6 +14,16 @@ interface IncomingBase {
   readonly sentAt: number;
 }
 
+/** A smaller picture of a file. */
+export interface Thumbnail {
+  readonly type: string;
+  /** As of the attachment. */
+  readonly source: Json;
+  /** Pixels. */
+  readonly width?: number;
+  readonly height?: number;
+}
+
 /** A file as it came with a message. */
 export interface IncomingAttachment {
   readonly name: string;
@@ -29,6 +39,9 @@ export interface IncomingAttachment {
   readonly duration?: number;
   /** SHA-256 of the bytes in base64, where the network tells it. */
   readonly sha256?: string;
+  readonly thumbnail?: Thumbnail;
+  /** https://blurha.sh: a few colours to show until the picture is there. */
+  readonly blurhash?: string;
 }
 
 /** A message for the user. */
@@ -53,6 +66,8 @@ export interface IncomingMessage extends IncomingBase {
   readonly note?: string;
   /** The text is not to be styled (XEP-0393 `<unstyled/>`). */
   readonly unstyled?: boolean;
+  /** All of the text is hidden until its reader wants it (XEP-0382); "" or what it is about. */
+  readonly spoiler?: string;
   /** Other people that the text speaks of (XEP-0372); "self" when it is the user. */
   readonly mentions?: readonly (RemoteId | "self")[];
   /** Kept with the id and handed back in a later `MessageRef`. */
@@ -126,7 +141,10 @@ export interface IncomingDelivered extends IncomingBase {
   readonly target: RemoteId;
 }
 
-/** The other side has read everything up to `target`; with `from: "self"` the user has, in another program. */
+/**
+ * `from` has read everything up to `target`: somebody else a message of the user's, or with `from: "self"` the user, in another
+ * program. In rooms tell it of the few in small ones only.
+ */
 export interface IncomingRead extends IncomingBase {
   readonly type: "read";
   readonly target: RemoteId;

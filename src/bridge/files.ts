@@ -29,6 +29,13 @@ export interface OutgoingFile {
   readonly type?: string;
   /** In bytes, as the sender's client says. */
   readonly size?: number;
+  /** Pixels, as the sender's client says. */
+  readonly width?: number;
+  readonly height?: number;
+  /** Milliseconds of sound or film, as the sender's client says. */
+  readonly duration?: number;
+  /** As of IncomingAttachment. */
+  readonly blurhash?: string;
 }
 
 /** The same once it is here. */

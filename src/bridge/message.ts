@@ -26,6 +26,13 @@ export interface MessageRef {
   readonly context?: Json;
 }
 
+/** Somebody a text speaks of (XEP-0372). */
+export interface Mention {
+  readonly id: RemoteId;
+  /** The part of the text that is their name, in UTF-16 code units, the end not included. Absent: the text has none. */
+  readonly at?: { readonly start: number; readonly end: number };
+}
+
 /**
  * One message from a user to the network. Handed to `prepare` and `send` by the lane worker, one at a time per
  * conversation, in order.
@@ -38,8 +45,10 @@ export interface OutgoingMessage {
   readonly text: string;
   /** With a file the text is its caption. */
   readonly file?: OutgoingFile;
-  /** People the text speaks of (XEP-0372). */
-  readonly mentions?: readonly RemoteId[];
+  /** The text is hidden until its reader wants it (XEP-0382); "" or what it is about. */
+  readonly spoiler?: string;
+  /** In the order of their places, which do not overlap; nobody is there twice without a place. */
+  readonly mentions?: readonly Mention[];
   /** The subject the user gave (`<subject/>`), one line. */
   readonly subject?: string;
   /** XEP-0201 thread id as the user's client gave it. */

@@ -93,6 +93,22 @@ export const conformance: readonly Check[] = [
     },
   },
   {
+    name: "sends the words of a message that mentions people or is a spoiler, whether the network has such things or not",
+    async run(harness) {
+      const host = new MemoryHost();
+      const session = await harness.connect(host);
+      await online(host);
+      const { peer } = harness;
+      // A place that is not in the text is the fault of somebody's client.
+      const mentions = [{ id: peer, at: { start: 0, end: 4 } }, { id: peer }, { id: peer, at: { start: 90, end: 95 } }];
+      await send(session, { ...outgoing(harness, "Anna: he dies <&>"), mentions, spoiler: "the end" });
+      await until("the message arrives", async () =>
+        (await harness.received()).some((text) => text.includes("Anna: he dies <&>")),
+      );
+      await end(session, host);
+    },
+  },
+  {
     name: "sends in the order of the calls",
     async run(harness) {
       const host = new MemoryHost();

@@ -8,8 +8,8 @@ import type { RoomChange, RoomSummary } from "./rooms.ts";
 export interface Verbs {
   /** XEP-0308. The new text of an earlier message of the user's own. */
   edit(target: MessageRef, message: OutgoingMessage): Promise<Sent>;
-  /** XEP-0424; for a message of somebody else's XEP-0425: throws `reject` when the user may not. */
-  retract(target: MessageRef, peer: Peer, key: string): Promise<void>;
+  /** XEP-0424; for a message of somebody else's XEP-0425: throws `reject` with `forbidden` when the user may not. */
+  retract(target: MessageRef, peer: Peer, key: string, reason?: string): Promise<void>;
   /** XEP-0444. One emoji on one message; `key` as in OutgoingMessage. The core works out what was added and removed. */
   react(target: MessageRef, peer: Peer, emoji: string, key: string): Promise<Sent>;
   /** Take back a reaction that `react` returned, or that arrived with this id. */

@@ -49,13 +49,13 @@ export class Attempts {
       case "nothing":
         return done;
       case "refuse":
-        throw new BridgeError("reject", step.text, { condition: "feature-not-implemented" });
+        throw new BridgeError("reject", step.text, { condition: step.condition });
       case "markRead":
         await this.#o.inTime(session.markRead?.(step.target, peer) ?? Promise.resolve());
-        return done;
-      case "retract":
-        await this.#o.inTime(session.retract?.(step.target, peer, row.key) ?? Promise.resolve());
         return this.#reflected(done, row);
+      case "retract":
+        await this.#o.inTime(session.retract?.(step.target, peer, row.key, step.reason) ?? Promise.resolve());
+        return this.#reflected({ ...done, notes: row.body.origin.iq ? this.#receipt(row) : [] }, row);
       case "react":
         await this.#react(row, session, step.target, step.emojis);
         return this.#reflected(done, row);
@@ -156,6 +156,9 @@ export class Attempts {
       ...(body.thread === undefined ? {} : { thread: body.thread }),
       ...(body.senderName === undefined ? {} : { senderName: body.senderName }),
       ...(body.file ? { file: body.file } : {}),
+      ...(body.spoiler === undefined ? {} : { spoiler: body.spoiler }),
+      // Their places are in the text that the user wrote.
+      ...(body.mentions && text === body.text ? { mentions: body.mentions } : {}),
       ...(replyTo ? { replyTo } : {}),
       ...(threadLast ? { threadLast: messageRef(threadLast) } : {}),
       ...(previous ? { previous: messageRef(previous) } : {}),
@@ -182,7 +185,8 @@ export class Attempts {
   #receipt(row: OutgoingRow): readonly NewRow[] {
     const { origin, receipt } = row.body;
     // In a room the reflection is the receipt.
-    if (!receipt || origin.id === undefined || peerOfKey(row.peer)?.kind === "room") return [];
+    const isWanted = origin.iq ?? (receipt && peerOfKey(row.peer)?.kind !== "room");
+    if (!isWanted || origin.id === undefined) return [];
     return [
       {
         direction: "incoming",

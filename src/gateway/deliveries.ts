@@ -6,6 +6,7 @@ import type {
   IncomingMessage,
   IncomingOriginal,
   IncomingReaction,
+  IncomingRead,
   IncomingRetraction,
   Peer,
   RemoteId,
@@ -92,8 +93,9 @@ class Batch {
         this.list.push({ row, record: this.#mark(event, intakePeer, key), raw: event.raw });
         return;
       }
-      case "delivered":
       case "read":
+        return this.#read(event);
+      case "delivered":
       case "failed":
       case "delayed":
         return this.#fate(event);
@@ -110,7 +112,7 @@ class Batch {
   /** Of a message of the user's, to that very peer: nobody gets another one marked (email.md 25). */
   async #fate(event: Fate): Promise<void> {
     const target = await this.#known(event.target);
-    const isBelieved = target?.fromSelf && (event.type === "read" || target.peer === peerKey(event.peer));
+    const isBelieved = target?.fromSelf && target.peer === peerKey(event.peer);
     if (!isBelieved || target?.sender === undefined) {
       const otherwise = "otherwise" in event ? event.otherwise : undefined;
       return otherwise && this.#message(otherwise);
@@ -129,11 +131,20 @@ class Batch {
         return this.#message({ ...words, automatic: true, replyTo: [event.target], ...context });
       }
       case "delivered":
-      case "read":
-        return this.#tell(event, target.peer, { kind: event.type, origin });
+        return this.#tell(event, target.peer, { kind: "delivered", origin });
       default:
         return event satisfies never;
     }
+  }
+
+  /** What others have read counts where it is the user's own; what the user has read, where it is somebody else's. */
+  async #read(event: IncomingRead): Promise<void> {
+    const target = await this.#known(event.target, event.peer);
+    if (target === undefined || target.fromSelf === (event.from === "self")) return;
+    if (event.from === "self" || event.peer.kind === "room")
+      return this.#tell(event, target.peer, { kind: "displayed", target: target.xmppId });
+    const { sender: from, xmppId: id } = target;
+    if (from !== undefined) this.#tell(event, target.peer, { kind: "read", origin: { id, from } });
   }
 
   async #message(event: IncomingMessage): Promise<void> {
@@ -189,7 +200,10 @@ class Batch {
     const target = await this.#known(event.target, event.peer);
     // What the user took back in another program they know; what they never saw needs no taking back.
     if (target === undefined || (event.from === "self" && event.peer.kind === "contact")) return;
-    return this.#tell(event, target.peer, { kind: "retraction", target: target.xmppId });
+    // A client would not believe that of anybody but the sender (XEP-0424 section 5); in a room it is a moderation.
+    if (event.peer.kind === "contact" && !isBy(target, event.from)) return this.#message(takenBack(event));
+    const reason = event.reason ? { reason: event.reason } : {};
+    return this.#tell(event, target.peer, { kind: "retraction", target: target.xmppId, ...reason });
   }
 
   #profile(event: IncomingContact): void {
@@ -257,6 +271,9 @@ class Batch {
       const parent = await this.#known(id);
       if (parent?.fromSelf && parent.thread !== undefined) return parent.thread;
     }
+    // In rooms threads are named by their first message: where that is the user's, their client has named it before.
+    const first = event.thread && event.peer.kind === "room" ? await this.#known(event.thread, event.peer) : undefined;
+    if (first?.fromSelf && first.thread !== undefined) return first.thread;
     return event.thread;
   }
 
@@ -284,8 +301,14 @@ class Batch {
   }
 }
 
-type Fate = Extract<Incoming, { readonly type: "delivered" | "read" | "failed" | "delayed" }>;
+type Fate = Extract<Incoming, { readonly type: "delivered" | "failed" | "delayed" }>;
 type Event = Exclude<Incoming, IncomingMessage>;
+
+/** In words, where it cannot be shown as what it is. */
+function takenBack({ id, peer, from, sentAt, target, reason }: IncomingRetraction): IncomingMessage {
+  const text = `/me removed this message.${reason ? ` ${reason}` : ""}`;
+  return { type: "message", id, peer, from, sentAt, text, replyTo: [target] };
+}
 
 const isBy = (target: MessageRecord, from: RemoteId | "self"): boolean =>
   from === "self" ? target.fromSelf : !target.fromSelf && (target.sender === undefined || target.sender === from);

@@ -8,6 +8,7 @@ import type {
   IncomingAttachment,
   IncomingMessage,
   Json,
+  Mention,
   MessageRef,
   OutgoingFile,
   Peer,
@@ -128,6 +129,8 @@ export interface Origin {
   readonly id?: string;
   /** Full JID of the sending client. */
   readonly from: string;
+  /** It was an IQ: it is answered when the row has come to its end. */
+  readonly iq?: true;
 }
 
 export interface OutgoingBody {
@@ -140,9 +143,19 @@ export interface OutgoingBody {
   readonly target?: string;
   /** XEP-0444: all of the user's reactions to the target from now on. */
   readonly emojis?: readonly string[];
+  /** XEP-0425: the retraction of what somebody else said in a room. */
+  readonly moderation?: { readonly reason?: string };
   readonly file?: OutgoingFile;
+  readonly mentions?: readonly Mention[];
+  readonly spoiler?: string;
   readonly receipt?: boolean;
   readonly senderName?: string;
+}
+
+export interface Mentioned {
+  readonly who: RemoteId | "self";
+  /** At the time. */
+  readonly nick: string;
 }
 
 export type IncomingBody =
@@ -153,10 +166,18 @@ export type IncomingBody =
       };
       /** In a room: the stanza id of the message that this one answers. */
       readonly answers?: string;
+      /** In a room: those it mentions who are known there. */
+      readonly mentioned?: readonly Mentioned[];
     }
   /** `target` is the XMPP id of the message as the user's client knows it. */
   | { readonly kind: "edit"; readonly target: string; readonly text: string; readonly unstyled?: boolean }
-  | { readonly kind: "retraction"; readonly target: string }
+  | {
+      readonly kind: "retraction";
+      readonly target: string;
+      readonly reason?: string;
+      /** In a room: not its sender took it back (XEP-0425). */
+      readonly moderated?: true;
+    }
   /** The set of `from` on `target` as it is when the stanza is written. */
   | { readonly kind: "reaction"; readonly target: string; readonly from: RemoteId }
   /** The contact shows something else of themselves; nothing is written for it. */
@@ -165,6 +186,8 @@ export type IncomingBody =
   | { readonly kind: "room"; readonly event: RoomEvent }
   | { readonly kind: "delivered"; readonly origin: Origin }
   | { readonly kind: "read"; readonly origin: Origin }
+  /** The user has read up to a message of a contact's, in another program. `target` is its XMPP id. */
+  | { readonly kind: "displayed"; readonly target: string }
   | {
       readonly kind: "failed";
       readonly origin: Origin;
@@ -464,6 +487,8 @@ export interface OutputEvents {
 
 /** A message may name more files than this; only the first ones get a link. */
 export const linkedFiles = 32;
+/** Where the thumbnail of an attachment is kept: behind all attachments. */
+export const thumbnailOf = (position: number): number => linkedFiles + position;
 
 /** Links to the files of messages. Implemented in src/web, used by src/xmpp. */
 export interface FileLinks {
@@ -472,6 +497,8 @@ export interface FileLinks {
    * `linkedFiles`. A row that is written again gets the same link.
    */
   link(row: Pick<IncomingRow, "key" | "createdAt">, position: number, name: string): string | undefined;
+  /** The same to the thumbnail of that attachment. */
+  thumbnail(row: Pick<IncomingRow, "key" | "createdAt">, position: number, name: string): string | undefined;
 }
 
 /** How src/web reads files. Implemented in files.ts. */

@@ -44,9 +44,6 @@ export interface Said {
   readonly stanzaId: string;
   /** The id that the user's own client gave it. */
   readonly originId?: string;
-  /** A moderator did it (XEP-0425). */
-  readonly moderated?: boolean;
-  readonly reason?: string;
   /** XEP-0066: the file that the user's client shared. */
   readonly url?: string;
 }
@@ -71,6 +68,14 @@ export type RoomEvent =
       readonly by?: string;
       readonly reason?: string;
       readonly clients: readonly string[];
+    }
+  /** Read up to there (XEP-0333). `target` is the message's stanza id. */
+  | {
+      readonly do: "read";
+      readonly id: RemoteId;
+      readonly nick: string;
+      readonly self: boolean;
+      readonly target: string;
     }
   | ({ readonly do: "subject" } & Subject)
   /** Its name, its picture or who may come in. */

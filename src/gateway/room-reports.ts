@@ -19,7 +19,7 @@ import { historyOf } from "./room-history.ts";
 import { keepContact } from "./room-names.ts";
 import type { RoomPictures } from "./room-pictures.ts";
 import type { RoomStore, RoomWork, Saying } from "./room-ports.ts";
-import { reflected, said } from "./room-sayings.ts";
+import { reflected, said, seen } from "./room-sayings.ts";
 
 export interface RoomReportsOptions {
   readonly store: RoomStore;
@@ -61,12 +61,15 @@ export class RoomReports {
     const { row, ...rest } = delivery;
     const peer = row && peerOfKey(row.peer);
     if (row === undefined || peer === undefined || event.type === "original") return delivery;
+    if (row.body.kind === "displayed") {
+      const { target } = row.body;
+      return { ...rest, rooms: (tables) => seen(tables, context, peer.id, { from: event.from, target, key: row.key }) };
+    }
     const body = row.body as Saying;
     const utterance = {
       room: peer.id,
       from: event.from,
       name: event.type === "message" ? event.name : undefined,
-      reason: event.type === "retraction" ? event.reason : undefined,
       body,
       sentAt: event.sentAt,
       stanzaId: row.key,
@@ -114,7 +117,8 @@ export class RoomReports {
         account.user,
         present.map((occupant) => occupant.client),
       );
-      if (clients.length === 0) return undefined;
+      const isOwnReading = body.kind === "room" && body.event.do === "read" && body.event.self;
+      if (clients.length === 0 && !isOwnReading) return undefined;
       const pictures = this.#o.pictures.inRow(rooms, account, room, body);
       const base: RoomView = { local: room.local, id, name: room.name, self: account.self, clients, ...pictures };
       if (body.kind !== "room" || body.event.do !== "entered") return base;
@@ -135,7 +139,7 @@ export class RoomReports {
 
 /** The full JIDs that a row is for; for an invitation the user. */
 function clientsOf({ body }: IncomingRow, user: string, present: readonly string[]): readonly string[] {
-  if (body.kind === "failed") return [body.origin.from];
+  if (body.kind === "failed" || body.kind === "delivered") return [body.origin.from];
   if (body.kind !== "room") return [];
   switch (body.event.do) {
     case "invited":

@@ -1,9 +1,9 @@
 // What people say in rooms: into the archive, and to those who are there.
 import type { OutgoingMessage, RemoteId, Sent } from "#bridge";
 import { derivedKey } from "./keys.ts";
-import type { AccountId, OutgoingRow } from "./ports.ts";
+import type { Mentioned, OutgoingRow } from "./ports.ts";
 import { roomOf } from "./room-changes.ts";
-import { actingPerson, type RoomContext, tell } from "./room-people.ts";
+import { actingPerson, append, nickOf, type RoomContext, tell } from "./room-people.ts";
 import type { Said } from "./room-events.ts";
 import type { ArchiveEntry, RoomTables, Saying } from "./room-ports.ts";
 
@@ -21,7 +21,6 @@ export interface Utterance {
   readonly key: string;
   /** The id that the user's client gave it. */
   readonly originId?: string | undefined;
-  readonly reason?: string | undefined;
   readonly url?: string | undefined;
 }
 
@@ -34,8 +33,7 @@ export function said(tables: RoomTables, context: RoomContext, what: Utterance):
   const self = id === account.self;
   const { nick } = actingPerson(tables, context, room.id, id, what.name);
   const target = what.body.kind === "message" ? undefined : tables.archived(account.id, room.id, what.body.target);
-  const body = asShown(tables, what, account.id, target);
-  const moderated = body.kind === "retraction" && target !== undefined && target.from !== (self ? "self" : id);
+  const body = asShown(tables, { ...what, from: self ? "self" : id }, context, target);
   archive(tables, { ...what, body, from: self ? "self" : id }, account.id, nick);
   const event: Said = {
     do: "said",
@@ -45,8 +43,6 @@ export function said(tables: RoomTables, context: RoomContext, what: Utterance):
     self,
     stanzaId: what.stanzaId,
     ...(what.originId === undefined ? {} : { originId: what.originId }),
-    ...(moderated ? { moderated } : {}),
-    ...(what.reason ? { reason: what.reason } : {}),
     ...(what.url === undefined ? {} : { url: what.url }),
   };
   tell(tables, context, room.id, event, what.key);
@@ -60,6 +56,12 @@ export function reflected(
   row: OutgoingRow,
   sent: { readonly message: OutgoingMessage; readonly as: Sent } | undefined,
 ): void {
+  if (row.body.kind === "read")
+    return seen(tables, context, room, {
+      from: "self",
+      target: row.body.target ?? "",
+      key: derivedKey("reflection", row.key),
+    });
   const body = sayingOf(row, sent);
   if (body === undefined) return;
   said(tables, context, {
@@ -69,9 +71,25 @@ export function reflected(
     sentAt: row.createdAt,
     stanzaId: row.key,
     key: derivedKey("reflection", row.key),
-    originId: row.body.origin.id,
+    originId: row.body.origin.iq ? undefined : row.body.origin.id,
     url: row.body.file?.url,
   });
+}
+
+/** Somebody has read up to `target`. Of the user themself their other programs want to know, whether they are in or not. */
+export function seen(
+  tables: RoomTables,
+  context: RoomContext,
+  room: RemoteId,
+  { from, target, key }: { readonly from: RemoteId | "self"; readonly target: string; readonly key: string },
+): void {
+  const id = from === "self" ? context.account.self : from;
+  const nick = nickOf(tables, context, room, id);
+  if (nick === undefined) return;
+  const self = id === context.account.self;
+  const event = { do: "read", id, nick, self, target } as const;
+  if (self) append(tables, context, room, event, key);
+  else tell(tables, context, room, event, key);
 }
 
 function sayingOf(
@@ -82,7 +100,7 @@ function sayingOf(
   switch (body.kind) {
     case "message": {
       if (sent === undefined) return undefined;
-      const { text, sentAt, subject, thread, replyTo, file } = sent.message;
+      const { text, sentAt, subject, thread, replyTo, file, mentions = [], spoiler } = sent.message;
       const message = {
         id: sent.as.id,
         from: "self",
@@ -91,13 +109,15 @@ function sayingOf(
         ...(subject === undefined ? {} : { subject }),
         ...(thread === undefined ? {} : { thread }),
         ...(replyTo === undefined ? {} : { replyTo: [replyTo.id] }),
+        ...(spoiler === undefined ? {} : { spoiler }),
+        mentions: [...new Set(mentions.map(({ id }) => id))],
       } as const;
       return { kind: "message", message };
     }
     case "edit":
       return { kind: "edit", target, text: body.text ?? "" };
     case "retraction":
-      return { kind: "retraction", target };
+      return { kind: "retraction", target, ...body.moderation };
     case "reaction":
       return { kind: "reaction", target, from: "self" };
     case "read":
@@ -110,15 +130,24 @@ function sayingOf(
 /** By the ids that clients know. Nothing reaches out of the room (security.md M07). */
 function asShown(
   tables: RoomTables,
-  { body, room }: Utterance,
-  account: AccountId,
+  { body, room, from }: Utterance,
+  context: RoomContext,
   target: ArchiveEntry | undefined,
 ): Saying {
   // XEP-0308 section 3: a correction names the id of the message stanza; everything else the stanza id.
   if (body.kind === "edit" && target) return { ...body, target: target.xmppId };
+  if (body.kind === "retraction" && target && target.from !== from) return { ...body, moderated: true };
   if (body.kind !== "message") return body;
-  const answers = tables.answered(account, room, body.message.replyTo ?? []);
-  return answers === undefined ? body : { ...body, answers };
+  const answers = tables.answered(context.account.id, room, body.message.replyTo ?? []);
+  const mentioned = (body.message.mentions ?? []).flatMap((who): readonly Mentioned[] => {
+    const nick = nickOf(tables, context, room, who);
+    return nick === undefined ? [] : [{ who, nick }];
+  });
+  return {
+    ...body,
+    ...(answers === undefined ? {} : { answers }),
+    ...(mentioned.length === 0 ? {} : { mentioned }),
+  };
 }
 
 function archive(tables: RoomTables, what: Utterance, account: number, nick: string): void {

@@ -160,9 +160,11 @@ export function archiveTables(context: StoreContext): ArchiveTables {
 /** What files are read with is sealed and lies with them; here only stands that there is something. */
 function withoutSources(body: Saying): Saying {
   if (body.kind !== "message" || body.message.attachments === undefined) return body;
-  const attachments = body.message.attachments.map((file) =>
-    file.source === undefined ? file : { ...file, source: null },
-  );
+  const attachments = body.message.attachments.map((file) => ({
+    ...file,
+    ...(file.source === undefined ? {} : { source: null }),
+    ...(file.thumbnail === undefined ? {} : { thumbnail: { ...file.thumbnail, source: null } }),
+  }));
   return { ...body, message: { ...body.message, attachments } };
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingAttachment, Json } from "#bridge";
-import { type FileRecord, type FileStore, linkedFiles } from "../gateway/ports.ts";
+import { type FileRecord, type FileStore, linkedFiles, thumbnailOf } from "../gateway/ports.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 
@@ -41,18 +41,15 @@ export function fileWrites({ db, build, vault, fileLifetime }: StoreContext) {
       original: number | null = null,
     ): void {
       if (fileLifetime === undefined) return;
-      for (const [position, { name, source }] of attachments.slice(0, linkedFiles).entries()) {
-        if (source === undefined) continue;
+      const expiresAt = now + fileLifetime;
+      const write = (position: number, name: string, source: Json | undefined) => {
+        if (source === undefined) return;
         const sealed = vault.seal(place(key, position), JSON.stringify(source));
-        insert.run({
-          key,
-          position,
-          account,
-          name,
-          source: sealed,
-          expiresAt: now + fileLifetime,
-          original,
-        });
+        insert.run({ key, position, account, name, source: sealed, expiresAt, original });
+      };
+      for (const [position, { name, source, thumbnail }] of attachments.slice(0, linkedFiles).entries()) {
+        write(position, name, source);
+        write(thumbnailOf(position), name, thumbnail?.source);
       }
     },
   };

@@ -1,7 +1,7 @@
 // Links to the files of messages: /files/<token>/<name>. A token names a message's row, the position of the attachment and
 // when it expires, and is signed (docs/decisions/0008-links-to-files.md).
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
-import { type FileLinks, linkedFiles } from "../gateway/ports.ts";
+import { type FileLinks, linkedFiles, thumbnailOf } from "../gateway/ports.ts";
 
 export interface LinksOptions {
   /** What the public calls this server; ends in "/". */
@@ -23,7 +23,7 @@ export interface Links extends FileLinks {
 }
 
 /** Row key, position, expiry in seconds (both in base 36), and the first 128 bits of HMAC-SHA256 (RFC 2104 section 5). */
-const shape = /^([0-9a-v]{26})-([0-9a-v])-([0-9a-z]{1,8})-([\w-]{22})$/;
+const shape = /^([0-9a-v]{26})-([0-9a-z]|1[0-9a-r])-([0-9a-z]{1,8})-([\w-]{22})$/;
 const macBytes = 16;
 
 export function createLinks({ publicUrl, key, lifetime }: LinksOptions): Links {
@@ -31,13 +31,15 @@ export function createLinks({ publicUrl, key, lifetime }: LinksOptions): Links {
   const sign = (payload: string): string =>
     createHmac("sha256", signing).update(payload).digest().subarray(0, macBytes).toString("base64url");
 
+  const linkTo = (row: Parameters<FileLinks["link"]>[0], position: number, name: string): string => {
+    const expires = Math.ceil((row.createdAt + lifetime) / 1000);
+    const payload = `${row.key}-${position.toString(36)}-${expires.toString(36)}`;
+    return `${publicUrl}files/${payload}-${sign(payload)}/${pathName(name)}`;
+  };
+
   return {
-    link(row, position, name) {
-      if (position >= linkedFiles) return undefined;
-      const expires = Math.ceil((row.createdAt + lifetime) / 1000);
-      const payload = `${row.key}-${position.toString(36)}-${expires.toString(36)}`;
-      return `${publicUrl}files/${payload}-${sign(payload)}/${pathName(name)}`;
-    },
+    link: (row, position, name) => (position < linkedFiles ? linkTo(row, position, name) : undefined),
+    thumbnail: (row, position, name) => (position < linkedFiles ? linkTo(row, thumbnailOf(position), name) : undefined),
     verify(token, now) {
       const [, row, position, expires, mac] = shape.exec(token) ?? [];
       if (row === undefined || position === undefined || expires === undefined || mac === undefined) return undefined;

@@ -181,6 +181,8 @@ export function createComponent(options: ComponentOptions): Component {
     maxStanza: options.maxStanza,
     links: options.links,
     isOnline: (client) => online.isHere(client),
+    privileges,
+    serverDomain,
   });
   return {
     output,

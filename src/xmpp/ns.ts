@@ -26,8 +26,9 @@ export const NS = {
   vcard: "vcard-temp",
   /** XEP-0059 */
   rsm: "http://jabber.org/protocol/rsm",
-  /** XEP-0060, as far as XEP-0084 needs it */
+  /** XEP-0060 */
   pubsub: "http://jabber.org/protocol/pubsub",
+  publishOptions: "http://jabber.org/protocol/pubsub#publish-options",
   /** XEP-0066 */
   oob: "jabber:x:oob",
   /** XEP-0077 */
@@ -70,6 +71,8 @@ export const NS = {
   carbons: "urn:xmpp:carbons:2",
   /** XEP-0249 */
   conference: "jabber:x:conference",
+  /** XEP-0264 */
+  thumbnails: "urn:xmpp:thumbs:1",
   /** XEP-0297 */
   forward: "urn:xmpp:forward:0",
   /** XEP-0300 */
@@ -86,6 +89,10 @@ export const NS = {
   privilege: "urn:xmpp:privilege:2",
   /** XEP-0359 */
   sid: "urn:xmpp:sid:0",
+  /** XEP-0372 */
+  reference: "urn:xmpp:reference:0",
+  /** XEP-0382 */
+  spoiler: "urn:xmpp:spoiler:0",
   /** XEP-0393 */
   styling: "urn:xmpp:styling:0",
   /** XEP-0410 */
@@ -94,8 +101,14 @@ export const NS = {
   occupantId: "urn:xmpp:occupant-id:0",
   /** XEP-0424 */
   retract: "urn:xmpp:message-retract:1",
+  /** XEP-0422, which the earlier XEP-0425 stood on */
+  fasten: "urn:xmpp:fasten:0",
+  /** XEP-0424 version 0.3 */
+  retractV0: "urn:xmpp:message-retract:0",
   /** XEP-0425 */
   moderate: "urn:xmpp:message-moderate:1",
+  /** XEP-0425 version 0.2 */
+  moderateV0: "urn:xmpp:message-moderate:0",
   /** XEP-0428 */
   fallback: "urn:xmpp:fallback:0",
   /** XEP-0444 */
@@ -106,4 +119,6 @@ export const NS = {
   fileSharing: "urn:xmpp:sfs:0",
   /** XEP-0461 */
   reply: "urn:xmpp:reply:0",
+  /** XEP-0490 */
+  displayed: "urn:xmpp:mds:displayed:0",
 } as const;

@@ -6,9 +6,11 @@ import type { Fence } from "./fence.ts";
 import type { Link } from "./link.ts";
 import { lostPresence } from "./muc/presence-out.ts";
 import { roomStanzas } from "./muc/stanzas.ts";
+import type { Privileges } from "./privileges.ts";
 import type { Roster } from "./roster.ts";
 import { type Element, el, serialize, StanzaWriteError } from "./stanza.ts";
 import { pictureUpdate } from "./xeps/avatar-hash.ts";
+import { ownMarker, published } from "./xeps/displayed-out.ts";
 import { chatStateStanza, messageStanza, noticeStanza } from "./xeps/message-out.ts";
 import { userProfile } from "./xeps/user-card.ts";
 import { NS } from "./ns.ts";
@@ -28,6 +30,9 @@ export interface OutputOptions {
   readonly links: FileLinks | undefined;
   /** Whether this client, a full JID, is known to be there. */
   readonly isOnline: (client: string) => boolean;
+  readonly privileges: Privileges;
+  /** The XMPP server's own domain. */
+  readonly serverDomain: string;
 }
 
 /** What is left of a message that does not fit into one stanza. */
@@ -138,22 +143,32 @@ export class Output implements XmppOutput {
   }
 
   #serialize(item: OutputItem): readonly string[] {
-    const { addresses, clock, maxStanza } = this.#o;
-    const { room } = item;
-    const stanzas = room
-      ? roomStanzas(item, room, {
-          jid: addresses.roomJid(room.local),
-          account: item.row.account,
-          id: room.id,
-          self: room.self,
-          jidOf: (id) => addresses.jidOf(id),
-          pictures: room.pictures,
-          links: this.#o.links,
-          gateway: addresses.domain,
-          now: clock.now(),
-        })
-      : [this.#stanza(item), ...this.#inWords(item)];
+    const { maxStanza } = this.#o;
+    const stanzas = [...this.#inTheUsersName(item), ...this.#stanzas(item)];
     return stanzas.map((stanza) => serialize(stanza, { maxBytes: maxStanza }));
+  }
+
+  #stanzas(item: OutputItem): readonly Element[] {
+    const { addresses, clock, markable, links } = this.#o;
+    const { room, row, user } = item;
+    const now = clock.now();
+    if (room)
+      return roomStanzas(item, room, {
+        jid: addresses.roomJid(room.local),
+        account: row.account,
+        id: room.id,
+        self: room.self,
+        user,
+        jidOf: (id) => addresses.jidOf(id),
+        pictures: room.pictures,
+        links,
+        markable,
+        gateway: addresses.domain,
+        now,
+      });
+    if (row.body.kind === "displayed") return [];
+    const from = addresses.speaker(item.contact);
+    return [messageStanza(item, { from, now, markable, links }), ...this.#inWords(item)];
   }
 
   /** No server keeps an error for a client that is gone (RFC 6121 section 8.5.3.2.3). */
@@ -163,13 +178,15 @@ export class Output implements XmppOutput {
     return [noticeStanza(this.#o.addresses.speaker(contact), user, row.key, text)];
   }
 
-  #stanza(item: OutputItem): Element {
-    return messageStanza(item, {
-      from: this.#o.addresses.speaker(item.contact),
-      now: this.#o.clock.now(),
-      markable: this.#o.markable,
-      links: this.#o.links,
-    });
+  /** What the user has read elsewhere is told to their clients as far as the server lets us. */
+  #inTheUsersName({ row, room, contact, user }: OutputItem): readonly Element[] {
+    const { addresses, privileges, serverDomain: server } = this.#o;
+    const { body, key } = row;
+    const means = { privileges, server, gateway: addresses.domain };
+    if (room && body.kind === "room" && body.event.do === "read" && body.event.self)
+      return published({ user, chat: addresses.roomJid(room.local), target: body.event.target, key }, means);
+    if (room || body.kind !== "displayed") return [];
+    return ownMarker({ user, chat: addresses.speaker(contact), target: body.target, key }, means);
   }
 }
 

@@ -35,14 +35,19 @@ export interface RoomRequest extends Request {
   readonly room: RoomTarget;
 }
 
+/** What a handler returns whose answer is written by another way, such as the lane of a room. */
+export const answeredLater = Symbol("answered later");
+
 export interface IqRoute {
   readonly type: "get" | "set";
   readonly name: string;
   readonly ns: string;
   readonly targets: readonly Target[];
   /** Returns the payload of the result. Throws StanzaError or GatewayError. */
-  handle(request: IqRequest): Element | undefined | Promise<Element | undefined>;
+  handle(request: IqRequest): IqAnswer | Promise<IqAnswer>;
 }
+
+export type IqAnswer = Element | undefined | typeof answeredLater;
 
 export interface Identity {
   readonly category: string;
@@ -182,6 +187,7 @@ export class Router {
     const route = this.#iq.get(routeKey(request.target, type, payload.getName(), payload.getNS() ?? ""));
     if (route === undefined) throw new StanzaError("service-unavailable");
     const result = await route.handle({ ...request, payload });
+    if (result === answeredLater) return;
     this.#o.send(
       el("iq", { type: "result", id: attr(stanza, "id"), from: attr(stanza, "to"), to: attr(stanza, "from") }, result),
     );

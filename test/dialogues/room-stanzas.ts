@@ -38,14 +38,28 @@ export function seen(nick: string, shown: Shown = {}): string {
 export const subject = (text = "", { client = phone, room = lobby, by = "", more = "" } = {}) =>
   `<message type="groupchat" id="{id}" from="${room}${by ? `/${by}` : ""}" to="${client}"><subject>${text}</subject>${more}</message>`;
 
+export const markable = `<markable xmlns="urn:xmpp:chat-markers:0"/>`;
+
 /** What somebody says in the room, as a client sees it. `{stanza}` is its stanza id, `{who}` the occupant id. */
 export const says = (nick: string, text: string, { client = phone, room = lobby, id = "{stanza}", more = "" } = {}) =>
   `<message type="groupchat" from="${room}/${nick}" to="${client}" id="${id}"><body>${text}</body>${more}
-    <stanza-id xmlns="urn:xmpp:sid:0" by="${room}" id="{stanza}"/><occupant-id xmlns="urn:xmpp:occupant-id:0" id="{who}"/></message>`;
+    ${nick === "al" ? "" : markable}<stanza-id xmlns="urn:xmpp:sid:0" by="${room}" id="{stanza}"/><occupant-id xmlns="urn:xmpp:occupant-id:0" id="{who}"/></message>`;
 
 /** What a client writes to everybody in the room. */
 export const write = (id: string, text: string, { client = phone, room = lobby, more = "" } = {}) =>
   `<message type="groupchat" id="${id}" from="${client}" to="${room}"><body>${text}</body>${more}</message>`;
+
+/** The room takes back a message because somebody wants it (XEP-0425). */
+export const moderated = (stanza: string, by: string, { client = phone, reason = "Spam" } = {}) =>
+  `<message type="groupchat" from="${lobby}" to="${client}" id="{id}">
+    <retract xmlns="urn:xmpp:message-retract:1" id="${stanza}">
+      <moderated xmlns="urn:xmpp:message-moderate:1" by="${lobby}/${by}">
+        <occupant-id xmlns="urn:xmpp:occupant-id:0" id="{who}"/></moderated><reason>${reason}</reason></retract>
+    <fallback xmlns="urn:xmpp:fallback:0" for="urn:xmpp:message-retract:1"/>
+    <body>A message was taken back, but your client does not support that.</body><store xmlns="urn:xmpp:hints"/>
+    <apply-to xmlns="urn:xmpp:fasten:0" id="${stanza}"><moderated xmlns="urn:xmpp:message-moderate:0" by="${lobby}/${by}">
+      <retract xmlns="urn:xmpp:message-retract:0"/><reason>${reason}</reason></moderated></apply-to>
+    <stanza-id xmlns="urn:xmpp:sid:0" by="${lobby}" id="{id}"/></message>`;
 
 /** Alice is signed in, and there is a lobby with bob, its owner, and carol. */
 export async function withLobby(options: StoryOptions = {}, topic = ""): Promise<Story> {

@@ -102,6 +102,52 @@ describe("a report about a message of the user's", () => {
   });
 });
 
+test("a thread that began with a message of the user's keeps the name that their client gave it, in its room", async () => {
+  const peer = { kind: "room", id: "r1" } as const;
+  const own = recordOf("$first", { peer: "room/r1", fromSelf: true, thread: "made up" });
+  const inRoom = { ...lookups, message: async (_: number, id: string) => (id === "$first" ? own : undefined) };
+  const threadIn = async (where: typeof peer | { readonly kind: "room"; readonly id: "r2" }, thread: string) => {
+    const [delivery] = await deliveries(1, [{ ...hello, peer: where, thread }], inRoom);
+    return delivery?.record?.thread;
+  };
+  expect(await threadIn(peer, "$first")).toBe("made up");
+  expect(await threadIn(peer, "$other")).toBe("$other");
+  expect(await threadIn({ kind: "room", id: "r2" }, "$first")).toBe("$first");
+});
+
+describe("what has been read", () => {
+  const read = { type: "read", id: "read-1", sentAt: 9 } as const;
+
+  test("by the user in another program is told when it was somebody else's", async () => {
+    const [, delivery] = await make(hello, { ...read, peer: hello.peer, from: "self", target: hello.id });
+    expect(delivery?.row?.body).toEqual({ kind: "displayed", target: await keyOf(hello) });
+    expect(await make({ ...read, peer: hello.peer, from: "self", target: "<ours@net>" })).toEqual([]);
+    expect(await make({ ...read, peer: hello.peer, from: "self", target: "unheard of" })).toEqual([]);
+  });
+
+  test("by others is left out when it was not the user's own", async () => {
+    expect(await make(hello, { ...read, peer: hello.peer, from: "bob", target: hello.id })).toHaveLength(1);
+  });
+});
+
+describe("what was taken back", () => {
+  const gone = { type: "retraction", id: "gone-1", peer: { kind: "contact", id: "bob" }, sentAt: 9 } as const;
+
+  test("by somebody else than its sender is told in words: no client would believe it", async () => {
+    const [delivery] = await make({ ...gone, from: "bob", target: "<ours@net>", reason: "Rude." });
+    expect(delivery?.row?.body).toEqual({
+      kind: "message",
+      message: {
+        id: "gone-1",
+        from: "bob",
+        sentAt: 9,
+        text: "/me removed this message. Rude.",
+        replyTo: ["<ours@net>"],
+      },
+    });
+  });
+});
+
 describe("bytes", () => {
   test("become a row of the account's intake, with the bytes beside it", async () => {
     const raw = Buffer.from("From: bob");

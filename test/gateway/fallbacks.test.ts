@@ -12,7 +12,21 @@ const able: Partial<Verbs> = {
   markRead: async () => {},
 };
 const body = (kind: OutgoingBody["kind"]): OutgoingBody => ({ kind, origin, text: "new words", target: "id0" });
-const refusal = { do: "refuse", text: "The message has left already and cannot be taken back there." };
+const refusal = {
+  do: "refuse",
+  condition: "feature-not-implemented",
+  text: "The message has left already and cannot be taken back there.",
+};
+const unknown = {
+  do: "refuse",
+  condition: "item-not-found",
+  text: "The gateway does not know the message that you take back.",
+};
+const notYours = {
+  do: "refuse",
+  condition: "forbidden",
+  text: "This message is not yours to take back.",
+};
 const correction = { do: "send", text: "Correction: new words" };
 
 describe("what becomes of an action", () => {
@@ -25,13 +39,22 @@ describe("what becomes of an action", () => {
     ["X09: a correction of somebody else's message", "edit", able, theirs, correction],
     ["a retraction where the network can", "retraction", able, mine, { do: "retract", target: mine }],
     ["a retraction where it cannot", "retraction", {}, mine, refusal],
-    ["a retraction of an unknown message", "retraction", able, undefined, refusal],
-    ["X09: a retraction of somebody else's message", "retraction", able, theirs, refusal],
+    ["a retraction of an unknown message", "retraction", able, undefined, unknown],
+    ["X09: a retraction of somebody else's message", "retraction", able, theirs, notYours],
     ["a read marker where the network knows them", "read", able, theirs, { do: "markRead", target: theirs }],
     ["a read marker where it does not", "read", {}, theirs, { do: "nothing" }],
     ["a read marker on an unknown message", "read", able, undefined, { do: "nothing" }],
     ["a read marker on the user's own message", "read", able, mine, { do: "nothing" }],
   ] as const)("%s", (_, kind, session, target, step) => {
     expect(fallback(body(kind), session, target)).toEqual(step);
+  });
+
+  test.each([
+    ["where the network can", able, theirs, { do: "retract", target: theirs, reason: "Spam" }],
+    ["of the user's own message", able, mine, { do: "retract", target: mine, reason: "Spam" }],
+    ["where it cannot", {}, theirs, refusal],
+    ["of an unknown message", able, undefined, unknown],
+  ] as const)("a moderation %s", (_, session, target, step) => {
+    expect(fallback({ ...body("retraction"), moderation: { reason: "Spam" } }, session, target)).toEqual(step);
   });
 });

@@ -110,6 +110,8 @@ export function textOf({ row: { body }, emojis }: OutputItem): string {
       return `${body.kind} ${body.origin.id}`;
     case "profile":
       return "profile";
+    case "displayed":
+      return `the user has read ${body.target}`;
     case "room":
       return `room: ${body.event.do}`;
     default:

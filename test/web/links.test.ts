@@ -25,6 +25,12 @@ describe("links to files", () => {
     expect(links.link(row, 32, "cat.png")).toBeUndefined();
   });
 
+  test("to thumbnails are kept apart from those to files", () => {
+    const places = [0, 3, 4, 31].map((position) => tokenOf(links.thumbnail(row, position, "cat.png")));
+    expect(places.map((token) => links.verify(token, now)?.position)).toEqual([32, 35, 36, 63]);
+    expect(links.thumbnail(row, 32, "cat.png")).toBeUndefined();
+  });
+
   test("are of no use with another key", () => {
     const others = createLinks({ publicUrl: "https://files.example.org/", key: Buffer.alloc(32, 8), lifetime: 60_000 });
     expect(others.verify(tokenOf(links.link(row, 0, "x")), now)).toBeUndefined();

@@ -4,7 +4,9 @@ import type { IncomingRow, OutputItem } from "../../src/gateway/ports.ts";
 import { Addresses } from "../../src/xmpp/addresses.ts";
 import { Fence } from "../../src/xmpp/fence.ts";
 import { Output } from "../../src/xmpp/output.ts";
+import { Privileges } from "../../src/xmpp/privileges.ts";
 import { el } from "../../src/xmpp/stanza.ts";
+import { createLog } from "../gateway/setup.ts";
 import { settle } from "../kit/clock.ts";
 import { incoming, loaded } from "../kit/rows.ts";
 import { setUpLink } from "./link-setup.ts";
@@ -37,6 +39,8 @@ async function setUp(options: { window?: number; maxStanza?: number; up?: boolea
     maxStanza: options.maxStanza ?? 65_536,
     links: undefined,
     isOnline: (client) => client === origin.from,
+    privileges: new Privileges(createLog()),
+    serverDomain: "localhost",
   });
   return { ...setup, output, fence, fenced };
 }

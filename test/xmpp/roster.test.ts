@@ -57,6 +57,23 @@ describe("a roster", () => {
     expect(privileges.roster).toBe(false);
   });
 
+  test("is not all that may be granted: messages, and nodes, however Prosody 0.12 nests them", () => {
+    const { privileges } = setUp();
+    const namespace = (ns: string, type: string, inside = "") =>
+      `<namespace ns="${ns}" type="${type}">${inside}</namespace>`;
+    const pubsub = (type: string) => namespace("http://jabber.org/protocol/pubsub", type);
+    const granted = () => [privileges.messages, privileges.pubsub];
+    privileges.learn(grant(`<perm access="message" type="outgoing"/><perm access="iq">${pubsub("both")}</perm>`));
+    expect(granted()).toEqual([true, true]);
+    privileges.learn(grant(`<perm access="message" type="none"/><perm access="iq">${pubsub("get")}</perm>`));
+    expect(granted()).toEqual([false, false]);
+    const nested = namespace("urn:xmpp:mam:2", "both", namespace("urn:xmpp:blocking", "both", pubsub("set")));
+    privileges.learn(grant(`<perm access="iq">${nested}</perm>`));
+    expect(granted()).toEqual([false, true]);
+    privileges.reset();
+    expect(granted()).toEqual([false, false]);
+  });
+
   test("that a silent server does not write is given up after five seconds, and the user asked", async () => {
     const { roster, sent, clock, privileges, subscribed } = setUp();
     privileges.learn(grant(`<perm access="roster" type="both"/>`));

@@ -1,6 +1,7 @@
 // What the homeserver tells in passing (Application Service API, "Pushing ephemeral data"): typing, receipts, presence.
 import type { Hint } from "#bridge";
-import { entriesOf, field, listAt, numberAt, objectAt, textAt } from "../json.ts";
+import { counts, receiptsIn } from "../events/receipts.ts";
+import { field, listAt, objectAt, textAt } from "../json.ts";
 import { isOurs } from "./ghost-id.ts";
 import { peerIn, type SharedRoom } from "./shared-rooms.ts";
 import { accountOf, type Reading } from "./telling.ts";
@@ -51,20 +52,18 @@ async function hintAll(room: SharedRoom, hint: Hint, reading: Reading): Promise<
   }
 }
 
-/** Of the other person in a chat of two. */
+/** Of the other person in a chat of two, and of the few in a small room. */
 async function receipts(edu: unknown, reading: Reading): Promise<void> {
-  const { change } = reading;
+  const { change, space } = reading;
   const room = change.rooms.peek(textAt(edu, "room_id") ?? "");
-  if (room?.partner === undefined) return;
-  const { partner } = room;
-  for (const [target, kinds] of entriesOf(field(edu, "content"))) {
-    const sentAt = numberAt(objectAt(objectAt(kinds, "m.read"), partner), "ts");
-    if (sentAt === undefined || target.length > 255) continue;
+  if (room === undefined || room.state.space) return;
+  const peer = peerIn(room);
+  for (const { target, user, sentAt, isPublic } of receiptsIn(field(edu, "content"))) {
+    if (!isPublic || isOurs(user, space) || !counts(user, peer, room.state)) continue;
     for (const ghost of room.ours.keys()) {
       const account = await accountOf(ghost, reading);
-      const id = `read ${partner} ${target}`;
-      if (account !== undefined)
-        change.tell(account, [{ type: "read", id, peer: peerIn(room), from: partner, sentAt, target }]);
+      const id = `read ${user} ${target}`;
+      if (account !== undefined) change.tell(account, [{ type: "read", id, peer, from: user, sentAt, target }]);
     }
   }
 }

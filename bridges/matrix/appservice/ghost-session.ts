@@ -53,7 +53,7 @@ export function startGhostSession(deps: GhostSessionDeps): SessionCore & Partial
       return outgoing.send(message, prepared);
     },
     edit: (target, message) => outgoing.edit(target, message),
-    retract: (target, peer, key) => outgoing.retract(target, peer, key),
+    retract: (target, peer, key, reason) => outgoing.retract(target, peer, key, reason),
     react: (target, peer, emoji, key) => outgoing.react(target, peer, emoji, key),
     unreact: (reaction, peer, key) => outgoing.unreact(reaction, peer, key),
     markRead: (target, peer) => outgoing.markRead(target, peer),

@@ -28,7 +28,8 @@ export function createIntake(deps: IntakeDeps): (id: string, body: JsonObject) =
     if (todos.size > mostTodos) throw new Error("there is too much to do for the homeserver already");
     await ledger.change(async (change) => {
       if (transactions.has(id, ids)) return;
-      const reading = { ...reader, change, hints: [], deadline: performance.now() + asking, now: Date.now() };
+      const counted = new Set<string>();
+      const reading = { ...reader, change, counted, hints: [], deadline: performance.now() + asking, now: Date.now() };
       const read = await readTransaction(body, (eventId) => transactions.hasEvent(eventId), reading);
       transactions.note(id, read, change);
       change.after(() => {

@@ -3,6 +3,7 @@ import type { Hint, Incoming, Logger, RemoteId, ServiceHost } from "#bridge";
 import { eventToIncoming } from "../event-to-message.ts";
 import { isObject } from "../json.ts";
 import { ranksChanged } from "../members.ts";
+import { resultOf } from "../poll-count.ts";
 import type { RoomEvent } from "../wire.ts";
 import { type GhostSpace, userOf } from "./ghost-id.ts";
 import type { Ghosts } from "./ghosts.ts";
@@ -32,21 +33,43 @@ export interface Reading extends ReadDeps {
   /** Until then (ms, monotonic) the homeserver may be asked something on the way. */
   readonly deadline: number;
   readonly now: number;
+  /** Polls whose votes were asked for. */
+  readonly counted: Set<string>;
 }
 
 /** Everybody of ours who is in the room, but not about what they did themselves (M04). */
 export async function tellAll(event: RoomEvent, room: SharedRoom, reading: Reading, except?: RemoteId): Promise<void> {
   if (room.state.space) return;
+  const pollResult = await pollResultFor(event, room, reading);
   for (const [ghost, membership] of room.ours) {
     if (membership !== "join" || ghost === reading.bot || ghost === except) continue;
     if (ghost === event.sender && event.state_key === undefined) continue;
     const account = await accountOf(ghost, reading);
-    if (account !== undefined) reading.change.tell(account, newsFor(ghost, event, room, reading.now));
+    if (account !== undefined) reading.change.tell(account, newsFor(ghost, event, room, reading.now, pollResult));
   }
 }
 
+/** The homeserver is asked as one of ours who is in the room, while there is time. */
+async function pollResultFor(
+  event: RoomEvent,
+  room: SharedRoom,
+  { homeserver, counted, deadline }: Reading,
+): Promise<string | undefined> {
+  const [member] = [...room.ours].find(([, membership]) => membership === "join") ?? [];
+  if (member === undefined || performance.now() > deadline) return undefined;
+  return resultOf(event, room.state.id, { api: homeserver.as(member), encryption: noKeys, counted });
+}
+
+const noKeys = { decrypt: async () => ({ kind: "failed", reason: "" }) as const };
+
 /** What an event says to one of ours. */
-export function newsFor(ghost: RemoteId, event: RoomEvent, room: SharedRoom, arrivedAt: number): readonly Incoming[] {
+export function newsFor(
+  ghost: RemoteId,
+  event: RoomEvent,
+  room: SharedRoom,
+  arrivedAt: number,
+  pollResult?: string,
+): readonly Incoming[] {
   const peer = peerIn(room);
   const { state } = room;
   if (event.type === "m.room.power_levels")
@@ -57,6 +80,7 @@ export function newsFor(ghost: RemoteId, event: RoomEvent, room: SharedRoom, arr
     direct: peer.kind === "contact",
     name: state.members.get(event.sender)?.name,
     arrivedAt,
+    pollResult,
     powerLevels: state.power,
     create: state.create,
   });

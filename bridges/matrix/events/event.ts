@@ -16,6 +16,8 @@ export interface EventContext {
   readonly arrivedAt?: number | undefined;
   /** What is said in place of an m.room.encrypted, which could not be decrypted. */
   readonly undecryptable?: string | undefined;
+  /** For the end of a poll: its result, in place of what the event says. */
+  readonly pollResult?: string | undefined;
   /** Content of the room's m.room.power_levels. */
   readonly powerLevels?: unknown;
   /** The room's whole m.room.create event. */

@@ -41,7 +41,24 @@ export function attachmentOf(content: unknown, type: string): IncomingAttachment
     ...defined("height", count(field(info, "h"))),
     ...defined("duration", count(field(info, "duration"))),
     ...(source === undefined ? {} : { source }),
+    ...thumbnailOf(info),
+    ...blurhashOf(info),
   };
+}
+
+/** `thumbnail_url`, or `thumbnail_file` where it is encrypted ("ThumbnailInfo"). */
+function thumbnailOf(info: unknown): Pick<IncomingAttachment, "thumbnail"> {
+  const source = sourceOf({ file: field(info, "thumbnail_file"), url: field(info, "thumbnail_url") });
+  if (source === undefined) return {};
+  const about = field(info, "thumbnail_info");
+  const size = { ...defined("width", count(field(about, "w"))), ...defined("height", count(field(about, "h"))) };
+  return { thumbnail: { type: mediaType(field(about, "mimetype")), source, ...size } };
+}
+
+/** MSC2448, as clients write it: base 83. */
+function blurhashOf(info: unknown): Pick<IncomingAttachment, "blurhash"> {
+  const hash = text(field(info, "xyz.amorgan.blurhash"));
+  return hash !== undefined && /^[0-9A-Za-z#$%*+,\-.:;=?@[\]^_{|}~]{6,200}$/.test(hash) ? { blurhash: hash } : {};
 }
 
 /** XML has no type for it, so it is only a label; `type/subtype` of RFC 6838 section 4.2, without parameters. */

@@ -3,6 +3,7 @@ import type { IncomingAttachment } from "#bridge";
 import { cleanLabel, cleanText } from "../text/characters.ts";
 import { htmlToStyling } from "../text/html.ts";
 import { hasStyling } from "../text/styling.ts";
+import { textBlock } from "./extensible.ts";
 import { attachmentOf } from "./media.ts";
 import { at, field, firstText, text } from "./shape.ts";
 
@@ -10,6 +11,8 @@ export interface Content {
   readonly text: string;
   /** The sender meant no styling by it. */
   readonly unstyled?: true;
+  /** All of it is one: "", or what it is about. */
+  readonly spoiler?: string;
   /** From a machine: shown without ringing, never answered (security.md M05). */
   readonly automatic?: true;
   readonly attachments?: readonly IncomingAttachment[];
@@ -54,18 +57,26 @@ function mediaContent(content: unknown, kind: string, isReply: boolean): Content
 }
 
 function wordsOf(content: unknown, isReply: boolean): Content {
-  return words(content, isReply) ?? { text: "[A message without text.]", unstyled: true };
+  return words(content, isReply) ?? { text: textBlock(content) ?? "[A message without text.]", unstyled: true };
 }
 
 function words(content: unknown, isReply: boolean): Content | undefined {
   const html = text(field(content, "formatted_body"));
   const styled =
     html !== undefined && field(content, "format") === "org.matrix.custom.html" ? htmlToStyling(html) : undefined;
-  if (styled !== undefined) return { text: styled };
+  if (styled !== undefined) return { text: styled, ...spoilerOf(html ?? "") };
   const body = text(field(content, "body"));
   const plain = cleanText(body === undefined || !isReply ? (body ?? "") : withoutReplyFallback(body));
   if (plain === "") return undefined;
   return hasStyling(plain) ? { text: plain, unstyled: true } : { text: plain };
+}
+
+/** The whole message in one `data-mx-spoiler`. Its words say so too, for clients that know no spoilers. */
+function spoilerOf(html: string): Pick<Content, "spoiler"> {
+  const whole = /^\s*<span\s+data-mx-spoiler(?:\s*=\s*"([^"<]{0,400})")?\s*>((?:(?!<\/?span\b)[^])*)<\/span>\s*$/i.exec(
+    html,
+  );
+  return whole === null ? {} : { spoiler: cleanLabel(htmlToStyling(whole[1] ?? "") ?? "", 200) };
 }
 
 /** Clients before v1.13 quote what they answer: `> <@alice:example.org> words`, then an empty line. */
@@ -79,7 +90,8 @@ function withoutReplyFallback(body: string): string {
 }
 
 /** RFC 5870, as far as clients write it. */
-const geoUri = /^geo:-?\d{1,3}(?:\.\d{1,15})?,-?\d{1,3}(?:\.\d{1,15})?(?:,-?[\d.]{1,15})?(?:;[\w=.;-]{1,100})?$/i;
+export const geoUri =
+  /^geo:-?\d{1,3}(?:\.\d{1,15})?,-?\d{1,3}(?:\.\d{1,15})?(?:,-?[\d.]{1,15})?(?:;[\w=.;-]{1,100})?$/i;
 
 /** The place as words and as a URI that programs open. */
 export function location(content: unknown, body: string): string {

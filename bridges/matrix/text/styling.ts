@@ -8,8 +8,13 @@ export function escapeHtml(text: string): string {
 
 /** HTML of a styled text; undefined when nothing in it is styling, so that plain text stays plain. */
 export function stylingToHtml(text: string): string | undefined {
-  const html = blocks(text.split("\n"), 0);
+  const html = htmlOf(text);
   return html === escapeHtml(text).replaceAll("\n", "<br>") ? undefined : html;
+}
+
+/** The same, whether there is styling in it or not. */
+export function htmlOf(text: string): string {
+  return blocks(text.split("\n"), 0);
 }
 
 /** Whether a client that knows XEP-0393 would style something in it. */

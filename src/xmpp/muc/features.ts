@@ -6,6 +6,7 @@ import { adminRoutes } from "./admin.ts";
 import { receiveMessage } from "./message-in.ts";
 import { archiveRoutes } from "./archive.ts";
 import { cardRoutes } from "./cards.ts";
+import { moderation } from "./moderation.ts";
 import type { MucOptions } from "./options.ts";
 import { receivePresence } from "./presence-in.ts";
 import { infoRoutes } from "./room-info.ts";
@@ -17,7 +18,7 @@ export function muc(options: MucOptions, router: () => Router): readonly Feature
       xep: "0045",
       features: {
         gateway: [NS.muc],
-        room: [NS.muc, NS.mucStableId, NS.sid, NS.occupantId, NS.selfPing, NS.reply, NS.fallback],
+        room: [NS.muc, NS.mucStableId, NS.sid, NS.occupantId, NS.selfPing, NS.reply, NS.fallback, NS.reference],
       },
       iq: [...infoRoutes(options, () => router().features("room")), ...adminRoutes(options), ...archiveRoutes(options)],
       room: {
@@ -28,6 +29,8 @@ export function muc(options: MucOptions, router: () => Router): readonly Feature
     ...(verbs.includes("openAvatar") ? [{ xep: "0486", iq: cardRoutes(options) }] : []),
     { xep: "0308", features: { room: verbs.includes("edit") ? [NS.correct] : [] } },
     { xep: "0424", features: { room: verbs.includes("retract") ? [NS.retract] : [] } },
+    ...(verbs.includes("retract") ? [moderation(options)] : []),
+    { xep: "0333", features: { room: verbs.includes("markRead") ? [NS.markers] : [] } },
     { xep: "0444", features: { room: verbs.includes("react") ? [NS.reactions] : [] } },
   ];
 }

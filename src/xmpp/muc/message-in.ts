@@ -5,6 +5,7 @@ import { parseJid } from "../jid.ts";
 import type { RoomRequest } from "../router.ts";
 import { attr, child, type Element, textOf } from "../stanza.ts";
 import { chatState, decode, isForwarded } from "../xeps/message-in.ts";
+import { withMentions } from "./mentions.ts";
 import type { MucOptions } from "./options.ts";
 
 export async function receiveMessage(request: RoomRequest, options: MucOptions): Promise<void> {
@@ -60,7 +61,8 @@ async function say({ stanza, from, room }: RoomRequest, options: MucOptions): Pr
   if (subject !== undefined && textOf(stanza, "body") === undefined && !child(stanza, "thread"))
     return rooms.change(inside, { do: "subject", text: subject });
   const body = decode(stanza, from.toString(), { files: options.files });
-  if (body) return options.gateway.submitToRoom(options.bridge, inside, body);
+  if (body)
+    return options.gateway.submitToRoom(options.bridge, inside, await withMentions(body, stanza, inside, options));
   const active = chatState(stanza);
   if (active !== undefined) rooms.typingHere(inside, active);
 }

@@ -19,12 +19,14 @@ export interface MucOptions {
   readonly files: boolean;
 }
 
-export const contextOf = ({ account, room }: FoundRoom, { addresses, links }: MucOptions): RoomContext => ({
+export const contextOf = ({ account, room }: FoundRoom, { addresses, links, verbs }: MucOptions): RoomContext => ({
   jid: addresses.roomJid(room.local),
   account: account.id,
   id: room.id,
   self: account.self,
+  user: account.user,
   jidOf: (id) => addresses.jidOf(id),
   pictures: new Map(),
   links,
+  markable: verbs.includes("markRead"),
 });

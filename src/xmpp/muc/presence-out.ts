@@ -15,12 +15,16 @@ export interface RoomContext {
   readonly id: RemoteId;
   /** The user's own id. */
   readonly self: RemoteId;
+  /** The user's bare JID. */
+  readonly user: string;
   /** The bare JID of somebody on the network; undefined when they have none. */
   readonly jidOf: (id: RemoteId) => string | undefined;
   /** By avatar, the hashes of those pictures that are here. */
   readonly pictures: ReadonlyMap<AvatarId, string>;
   /** To files that come with messages; undefined without a web server. */
   readonly links: FileLinks | undefined;
+  /** The network is told what the user has read: ask for markers (XEP-0333). */
+  readonly markable: boolean;
 }
 
 export interface Standing {

@@ -1,12 +1,14 @@
 // XEP-0045: Multi-User Chat: the rows of a room's lane as stanzas for each client of the user's that is in it. XEP-0249:
-// Direct MUC Invitations. XEP-0359 (stanza ids), 0203 (history), 0425 (moderation), 0066 (shared files), 0486 (the room's picture).
+// Direct MUC Invitations. XEP-0359 (stanza ids), 0203 (history), 0425 (moderation), 0066 (shared files), 0372 (mentions), 0333 (markers),
+// 0486 (the room's picture).
 import type { IncomingRow, OutputItem } from "../../gateway/ports.ts";
 import type { RoomEvent, RoomView, Said, Subject } from "../../gateway/room-events.ts";
 import type { ArchiveEntry } from "../../gateway/room-ports.ts";
 import { NS } from "../ns.ts";
-import { child, type Element, el } from "../stanza.ts";
+import { attr, child, type Element, el, textOf } from "../stanza.ts";
 import { messageStanza, type Written } from "../xeps/message-out.ts";
 import { roomPicture } from "./cards.ts";
+import { callOf, references } from "./mentions.ts";
 import { gonePresence, herePresence, occupantId, renamePresence, type RoomContext } from "./presence-out.ts";
 
 export interface WriteContext extends RoomContext {
@@ -39,6 +41,8 @@ function eventStanzas(
     case "gone":
     case "expelled":
       return [gonePresence(context, to, event.person, event)];
+    case "read":
+      return [readStanza(context, to, item.row.key, event)];
     case "subject":
       return [subjectStanza(context, to, item.row.key, event)];
     case "configured":
@@ -109,7 +113,7 @@ export function archivedStanza(entry: ArchiveEntry, to: string | undefined, cont
 }
 
 /** Children of a message in a conversation that have no place in a room: nicks and receipts speak for one sender. */
-const personal = new Set(["nick", "origin-id", "markable"]);
+const personal = new Set(["nick", "origin-id"]);
 
 function saidStanza(
   said: Said,
@@ -126,31 +130,56 @@ function saidStanza(
     emojis,
     ...(answers === undefined ? {} : { replyTo: { xmppId: answers, fromSelf: false } }),
   };
-  const stanza = messageStanza(written, { from, now: context.now, markable: false, links: context.links });
+  const { now, links } = context;
+  const stanza = messageStanza(written, { from, now, markable: context.markable && !said.self, links });
   stanza.children = stanza.children.filter((node) => typeof node === "string" || !personal.has(node.getName()));
   stanza.attrs = { type: "groupchat", from, ...(to === undefined ? {} : { to }), id: said.originId ?? said.stanzaId };
   // The message answered is found by its id: the room has it, not one address.
   const reply = child(stanza, "reply", NS.reply);
   if (reply) delete reply.attrs.to;
-  if (said.moderated) moderate(stanza, said, context);
+  const moderated = body.kind === "retraction" && body.moderated === true;
+  if (moderated) moderate(stanza, said, body.reason, context);
+  const { mentioned = [] } = body.kind === "message" ? body : {};
+  for (const one of references(mentioned, textOf(stanza, "body") ?? "", context)) stanza.cnode(one);
   if (said.url !== undefined) stanza.cnode(el("x", { xmlns: NS.oob }, el("url", {}, said.url)));
   stanza.cnode(el("stanza-id", { xmlns: NS.sid, by: context.jid, id: said.stanzaId }));
-  if (!said.moderated) stanza.cnode(occupantId(context, said.id));
+  if (!moderated) stanza.cnode(occupantId(context, said.id));
   return stanza;
 }
 
-/** XEP-0425 section 4: the room takes back what a moderator does not want. */
-function moderate(stanza: Element, said: Said, context: RoomContext): void {
+/** XEP-0425 section 5.1: the room takes back what a moderator does not want. Also as clients before version 0.3 know it. */
+function moderate(stanza: Element, { id, nick }: Said, reason: string | undefined, context: RoomContext): void {
   const retract = child(stanza, "retract", NS.retract);
-  const by = `${context.jid}/${said.nick}`;
+  const by = `${context.jid}/${nick}`;
+  const why = () => (reason ? el("reason", {}, reason) : undefined);
   stanza.attrs.from = context.jid;
-  retract?.cnode(el("moderated", { xmlns: NS.moderate, by }, occupantId(context, said.id)));
-  if (said.reason) retract?.cnode(el("reason", {}, said.reason));
+  retract?.cnode(el("moderated", { xmlns: NS.moderate, by }, occupantId(context, id)));
+  if (reason) retract?.cnode(el("reason", {}, reason));
+  const before = el("moderated", { xmlns: NS.moderateV0, by }, el("retract", { xmlns: NS.retractV0 }), why());
+  stanza.cnode(el("apply-to", { xmlns: NS.fasten, id: retract && attr(retract, "id") }, before));
 }
 
 /** In a room the user's own words are theirs: nothing has to say so. */
 function bodyOf({ body, nick }: Said): Said["body"] {
-  return body.kind === "message" ? { ...body, message: { ...body.message, from: nick } } : body;
+  if (body.kind !== "message") return body;
+  const note = [callOf(body.mentioned ?? [], body.message.text), body.message.note].filter(Boolean).join("\n");
+  return { ...body, message: { ...body.message, from: nick, ...(note === "" ? {} : { note }) } };
+}
+
+/** XEP-0333 section 4.1: in a room messages are known by their stanza ids. */
+function readStanza(
+  context: RoomContext,
+  to: string,
+  id: string,
+  { nick, id: who, target }: Extract<RoomEvent, { readonly do: "read" }>,
+): Element {
+  return el(
+    "message",
+    { type: "groupchat", from: `${context.jid}/${nick}`, to, id },
+    el("displayed", { xmlns: NS.markers, id: target }),
+    el("store", { xmlns: NS.hints }),
+    occupantId(context, who),
+  );
 }
 
 function subjectStanza({ jid }: RoomContext, to: string, id: string, { text, by, at }: Subject): Element {

@@ -1,5 +1,5 @@
 // A file that a user shares: the link that their client got for an upload. XEP-0447 (Stateless file sharing) with 0446
-// (File metadata), or XEP-0066 (Out of Band Data) where the URL is the whole body.
+// (File metadata) and XEP-0264 (thumbnails), or XEP-0066 (Out of Band Data) where the URL is the whole body.
 import type { OutgoingFile } from "#bridge";
 import { NS } from "../ns.ts";
 import { attr, child, children, type Element, textOf } from "../stanza.ts";
@@ -44,13 +44,39 @@ function described(url: string, metadata: Element | undefined): OutgoingFile {
   const told = (name: string) => (metadata ? textOf(metadata, name, NS.fileMetadata)?.trim() : undefined);
   const name = fileName(told("name") ?? "") ?? fileName(lastPart(url));
   const type = told("media-type")?.toLowerCase();
-  const size = told("size") ?? "";
+  const number = (tag: string, field: "size" | "width" | "height" | "duration") => {
+    const value = told(tag) ?? "";
+    return /^\d{1,15}$/.test(value) ? { [field]: Number(value) } : {};
+  };
+  const blurhash = metadata && blurhashOf(metadata);
   return {
     url,
     ...(name === undefined ? {} : { name }),
     ...(type !== undefined && /^[\w.+-]{1,100}\/[\w.+-]{1,100}$/.test(type) ? { type } : {}),
-    ...(/^\d{1,15}$/.test(size) ? { size: Number(size) } : {}),
+    ...number("size", "size"),
+    ...number("width", "width"),
+    ...number("height", "height"),
+    ...number("length", "duration"),
+    ...(blurhash === undefined ? {} : { blurhash }),
   };
+}
+
+/** How clients write a BlurHash as a thumbnail (XEP-0264): a data URI (RFC 2397). */
+export const blurhashType = "image/blurhash";
+export const blurhashUri = `data:${blurhashType},`;
+
+/** https://github.com/woltapp/blurhash: base 83, of 6 characters and more. */
+const isBlurhash = /^[0-9A-Za-z#$%*+,\-.:;=?@[\]^_{|}~]{6,200}$/;
+
+function blurhashOf(metadata: Element): string | undefined {
+  const uris = children(metadata, "thumbnail", NS.thumbnails).map((one) => attr(one, "uri") ?? "");
+  const data = uris.find((uri) => uri.startsWith(blurhashUri) && uri.length < 1_000)?.slice(blurhashUri.length);
+  try {
+    const hash = decodeURIComponent(data ?? "");
+    return isBlurhash.test(hash) ? hash : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function lastPart(url: string): string {

@@ -1,14 +1,17 @@
 // Files on their way to a user, as links. XEP-0066 (Out of Band Data), 0447 (Stateless file sharing) with 0446 (File
-// metadata) and 0300 (hashes), 0428 (fallback).
+// metadata), 0264 (thumbnails) and 0300 (hashes), 0428 (fallback).
 import type { IncomingAttachment } from "#bridge";
 import { NS } from "../ns.ts";
 import { type Element, el } from "../stanza.ts";
+import { blurhashType, blurhashUri } from "./files-in.ts";
 import { type BodyRange, fallbackFor } from "./fallback.ts";
 
 /** An attachment that can be downloaded. */
 export interface LinkedFile {
   readonly url: string;
   readonly file: IncomingAttachment;
+  /** The link to its thumbnail. */
+  readonly thumbnail?: string;
 }
 
 /** The body of a message with files, and the elements that go beside it. */
@@ -38,20 +41,22 @@ export function withFiles(text: string, files: readonly LinkedFile[]): BodyWithF
 }
 
 /** XEP-0447 section 3.1. */
-function sharing({ url, file }: LinkedFile): Element {
+function sharing({ url, file, thumbnail }: LinkedFile): Element {
   const disposition = /^(image|audio|video)\//.test(file.type) ? "inline" : "attachment";
   return el(
     "file-sharing",
     { xmlns: NS.fileSharing, disposition },
-    metadata(file),
+    metadata(file, thumbnails(file, thumbnail)),
     el("sources", {}, el("url-data", { xmlns: NS.urlData, target: url })),
   );
 }
 
 /** XEP-0446 section 2. What the network says is not always what it should be: then it is left out. */
-function metadata({ name, type, size, width, height, duration, sha256 }: IncomingAttachment): Element {
-  const number = (tag: string, value: number | undefined) =>
-    value !== undefined && Number.isSafeInteger(value) && value >= 0 ? el(tag, {}, String(value)) : undefined;
+function metadata(
+  { name, type, size, width, height, duration, sha256 }: IncomingAttachment,
+  pictures: readonly Element[],
+): Element {
+  const number = (tag: string, value: number | undefined) => (isCount(value) ? el(tag, {}, String(value)) : undefined);
   const hash = /^[A-Za-z0-9+/]{43}(?==?$)/.exec(sha256 ?? "")?.[0];
   return el(
     "file",
@@ -63,5 +68,21 @@ function metadata({ name, type, size, width, height, duration, sha256 }: Incomin
     number("height", height),
     number("length", duration),
     hash && el("hash", { xmlns: NS.hashes, algo: "sha-256" }, `${hash}=`),
+    ...pictures,
   );
 }
+
+/** XEP-0264 section 3. What is drawn of a BlurHash has the picture's own proportions. */
+function thumbnails({ thumbnail, blurhash, width, height }: IncomingAttachment, url: string | undefined): Element[] {
+  const picture = (uri: string, type: string, w: number | undefined, h: number | undefined) => {
+    const size = isCount(w) && isCount(h) ? { width: w, height: h } : {};
+    return el("thumbnail", { xmlns: NS.thumbnails, uri, "media-type": type, ...size });
+  };
+  const isType = /^image\/[\w.+-]+$/.test(thumbnail?.type ?? "");
+  return [
+    ...(thumbnail && url && isType ? [picture(url, thumbnail.type, thumbnail.width, thumbnail.height)] : []),
+    ...(blurhash ? [picture(blurhashUri + encodeURIComponent(blurhash), blurhashType, width, height)] : []),
+  ];
+}
+
+const isCount = (value: number | undefined): value is number => Number.isSafeInteger(value) && Number(value) >= 0;

@@ -1,5 +1,5 @@
 // What a user's message stanza means: to a contact it becomes an outgoing row, to the gateway a line of a chat.
-// XEP-0085, 0184, 0201, 0308, 0333, 0359, 0424, 0428, 0444, 0461.
+// XEP-0085, 0184, 0201, 0308, 0333, 0359, 0382, 0424, 0428, 0444, 0461.
 import type { Verb } from "#bridge";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { Origin, OutgoingBody } from "../../gateway/ports.ts";
@@ -69,6 +69,8 @@ async function receive(
     if (text?.trim()) await gateway.hear(bridge, from.bare, text);
     return;
   }
+  // No client is without a resource: what the gateway said in the user's name comes back (see displayed-out.ts).
+  if (from.resource === undefined && child(stanza, "displayed", NS.markers)) return;
   if (await inviteDirectly(from.bare, contact, stanza)) return;
   const body = decode(stanza, from.toString(), { files });
   if (body) return gateway.submit(bridge, from.bare, contact, body);
@@ -120,6 +122,7 @@ export function decode(
   const subject = oneLine(textOf(stanza, "subject"));
   const thread = textOf(stanza, "thread")?.slice(0, 255);
   const nick = oneLine(textOf(stanza, "nick", NS.nick));
+  const spoiler = oneLine(textOf(stanza, "spoiler", NS.spoiler));
   const target = replace ?? reply;
   return {
     ...of(replace ? "edit" : "message", target && attr(target, "id")),
@@ -128,6 +131,7 @@ export function decode(
     ...(subject ? { subject } : {}),
     ...(thread ? { thread } : {}),
     ...(nick ? { senderName: nick } : {}),
+    ...(spoiler === undefined ? {} : { spoiler }),
   };
 }
 

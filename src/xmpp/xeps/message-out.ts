@@ -1,6 +1,6 @@
 // What a row looks like as a stanza. XEP-0359 (ids), 0203 (delay), 0172 (nick), 0461 (reply), 0428 (fallback), 0333 (markers),
-// 0184 (receipts), 0393 (styling), 0308 (edits), 0424 (retractions), 0444 (reactions), 0085 (chat states).
-import type { FileLinks, OutputItem } from "../../gateway/ports.ts";
+// 0184 (receipts), 0382 (spoilers), 0393 (styling), 0308 (edits), 0424 (retractions), 0444 (reactions), 0085 (chat states).
+import type { FileLinks, Origin, OutputItem } from "../../gateway/ports.ts";
 import { NS } from "../ns.ts";
 import { type LinkedFile, withFiles } from "./files-out.ts";
 import { type Element, el } from "../stanza.ts";
@@ -60,6 +60,8 @@ export function messageStanza(item: Written, context: MessageContext): Element {
         el("store", { xmlns: NS.hints }),
       );
     case "delivered":
+      if (body.origin.iq)
+        return el("iq", { type: "result", id: body.origin.id, from: context.from, to: body.origin.from });
       return el(
         "message",
         { from: context.from, to: body.origin.from, id: row.key },
@@ -71,6 +73,8 @@ export function messageStanza(item: Written, context: MessageContext): Element {
         { from: context.from, to: body.origin.from, id: row.key, type: "chat" },
         el("displayed", { xmlns: NS.markers, id: body.origin.id }),
       );
+    case "displayed":
+      throw new RangeError("what the user has read is written by displayed-out.ts");
     case "failed":
       return errorStanza(context.from, body.origin, body.condition, body.text);
     case "profile":
@@ -120,6 +124,7 @@ function contentStanza(item: Written, message: Content, { from, now, markable, l
     replyTo && el("reply", { xmlns: NS.reply, id: replyTo.xmppId, to: replyTo.fromSelf ? user : from }),
     lead ? leadMark(lead) : undefined,
     message.unstyled ? el("unstyled", { xmlns: NS.styling }) : undefined,
+    message.spoiler === undefined ? undefined : el("spoiler", { xmlns: NS.spoiler }, message.spoiler || undefined),
     markable ? el("markable", { xmlns: NS.markers }) : undefined,
   );
 }
@@ -133,7 +138,10 @@ function filesOf({ row }: Written, { attachments = [] }: Content, links: FileLin
     const url = links?.link(row, position, file.name);
     if (url === undefined)
       named.push(`[${file.name} (${file.type}): this gateway has no web server to show files with]`);
-    else linked.push({ url, file });
+    else {
+      const small = file.thumbnail && links?.thumbnail(row, position, file.name);
+      linked.push({ url, file, ...(small === undefined ? {} : { thumbnail: small }) });
+    }
   }
   return { named, linked };
 }
@@ -159,14 +167,9 @@ function leadMark(lead: string): Element {
 }
 
 /** RFC 6120 section 8.3, with the id the sender's own client gave. */
-function errorStanza(
-  from: string,
-  origin: { id?: string; from: string },
-  condition: StanzaCondition,
-  text: string,
-): Element {
+function errorStanza(from: string, origin: Origin, condition: StanzaCondition, text: string): Element {
   return el(
-    "message",
+    origin.iq ? "iq" : "message",
     { from, to: origin.from, type: "error", id: origin.id },
     el(
       "error",

@@ -28,6 +28,19 @@ describe("m.room.message", () => {
     ],
     [`{"msgtype": "m.location", "body": "Home", "geo_uri": "javascript:alert(1)"}`, { text: "Home" }],
     [`{"msgtype": "org.example.card", "body": "A card"}`, { text: "A card" }],
+    [
+      `{"msgtype": "m.text", "body": "x", "format": "org.matrix.custom.html", "formatted_body": "<span data-mx-spoiler=\\"the &quot;end&quot;\\">he <b>dies</b></span>"}`,
+      { text: '[spoiler: the "end"] he *dies*', spoiler: 'the "end"' },
+    ],
+    [
+      `{"msgtype": "m.text", "body": "x", "format": "org.matrix.custom.html", "formatted_body": "<span data-mx-spoiler>he dies</span>"}`,
+      { text: "[spoiler] he dies", spoiler: "" },
+    ],
+    [
+      `{"msgtype": "m.text", "body": "x", "format": "org.matrix.custom.html", "formatted_body": "<span data-mx-spoiler>a</span> and <span data-mx-spoiler>b</span>"}`,
+      { text: "[spoiler] a and [spoiler] b" },
+    ],
+    [`{"msgtype": "org.example.card", "m.text": [{"body": "A card"}]}`, { text: "A card", unstyled: true }],
     [`{"msgtype": "m.text"}`, { text: "[A message without text.]", unstyled: true }],
     [
       `{"msgtype": "m.key.verification.request", "body": "Alice is requesting to verify your device", "from_device": "X", "methods": ["m.sas.v1"], "to": "@me:example.org"}`,
@@ -213,6 +226,30 @@ describe("files", () => {
     });
   });
 
+  it("an image with its thumbnail and its colours", () => {
+    const content = `{
+      "body": "a.jpg", "msgtype": "m.image", "url": "mxc://example.org/big",
+      "info": {
+        "mimetype": "image/jpeg", "xyz.amorgan.blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+        "thumbnail_url": "mxc://example.org/small", "thumbnail_info": {"h": 48, "w": 64, "mimetype": "image/png", "size": 2000}
+      }
+    }`;
+    expect(message(content)).toMatchObject({
+      attachments: [
+        {
+          source: { mxc: "mxc://example.org/big" },
+          thumbnail: { type: "image/png", source: { mxc: "mxc://example.org/small" }, width: 64, height: 48 },
+          blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+        },
+      ],
+    });
+    const odd = content.replace("mxc://example.org/small", "https://example.org/small").replace("LEHV6", "\\u0000");
+    expect(message(odd)).toMatchObject({
+      attachments: [expect.not.objectContaining({ thumbnail: expect.anything() })],
+    });
+    expect(message(odd)).toMatchObject({ attachments: [expect.not.objectContaining({ blurhash: expect.anything() })] });
+  });
+
   it("a video with a caption", () => {
     expect(
       message(`{
@@ -273,17 +310,17 @@ describe("other events of the timeline", () => {
     [
       "m.call.invite",
       `{"call_id": "12345", "lifetime": 60000, "offer": {"sdp": "v=0", "type": "offer"}, "version": "1"}`,
-      "/me is calling. Calls cannot be taken here: use a Matrix program.",
+      "/me is calling. Calls cannot be taken here, but in a Matrix program: https://matrix.to/#/!room:example.org",
     ],
     [
       "m.poll.start",
       `{"m.text": [{"body": "fallback"}], "m.poll": {"kind": "m.disclosed", "question": {"m.text": [{"body": "Where?"}]}, "answers": [{"m.id": "a", "m.text": [{"body": "Paris"}]}, {"m.id": "b", "m.text": [{"body": "Rome"}]}]}}`,
-      "Poll: Where?\n1. Paris\n2. Rome",
+      "Poll: Where?\n1. Paris\n2. Rome\n(Reply to this message with a number to vote.)",
     ],
     [
       "org.matrix.msc3381.poll.start",
       `{"org.matrix.msc1767.text": "fallback", "org.matrix.msc3381.poll.start": {"question": {"org.matrix.msc1767.text": "Where?", "body": "Where?"}, "answers": [{"id": "a", "org.matrix.msc1767.text": "Paris"}, {"id": "b", "org.matrix.msc1767.text": "Rome"}]}}`,
-      "Poll: Where?\n1. Paris\n2. Rome",
+      "Poll: Where?\n1. Paris\n2. Rome\n(Reply to this message with a number to vote.)",
     ],
     [
       "m.poll.end",
@@ -306,6 +343,21 @@ describe("other events of the timeline", () => {
     ["org.example.odd\u202e", `{"value": 5}`, "[Something that cannot be shown here: org.example.odd]"],
   ])("%s %s", (type, content, text) => {
     expect(incoming(eventText(type, content))).toMatchObject([{ type: "message", text }]);
+  });
+
+  it("a poll keeps what one can vote for", () => {
+    const answers = (id: string) => `[{"${id}": "a", "m.text": [{"body": "Paris"}]}, {"${id}": "b"}]`;
+    const contextOf = (type: string, content: string): unknown => incoming(eventText(type, content))[0];
+    expect(contextOf("m.poll.start", `{"m.poll": {"max_selections": 2, "answers": ${answers("m.id")}}}`)).toMatchObject(
+      {
+        text: "Poll: [a question without text]\n1. Paris\n2. [an answer without text]\n(Reply to this message with up to 2 numbers to vote.)",
+        context: { poll: { ids: ["a", "b"], most: 2 } },
+      },
+    );
+    const draft = `{"org.matrix.msc3381.poll.start": {"answers": ${answers("id")}}}`;
+    expect(contextOf("org.matrix.msc3381.poll.start", draft)).toMatchObject({
+      context: { poll: { ids: ["a", "b"], most: 1, draft: true } },
+    });
   });
 
   it("votes and ends of polls answer the poll", () => {

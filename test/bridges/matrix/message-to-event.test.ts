@@ -64,8 +64,45 @@ describe("messageContent", () => {
     ],
     [
       "mentions",
-      outgoing("Bob: hi", { mentions: ["@bob:example.org", "@bob:example.org", "nonsense"] }),
+      outgoing("Bob: hi", { mentions: [{ id: "@bob:example.org" }, { id: "@bob:example.org" }, { id: "nonsense" }] }),
       { msgtype: "m.text", body: "Bob: hi", "m.mentions": { user_ids: ["@bob:example.org"] } },
+    ],
+    [
+      "a place",
+      outgoing("geo:51.5008,-0.1247;u=35"),
+      {
+        msgtype: "m.location",
+        body: "geo:51.5008,-0.1247;u=35",
+        geo_uri: "geo:51.5008,-0.1247;u=35",
+        "m.mentions": {},
+      },
+    ],
+    [
+      "words about a place",
+      outgoing("at geo:51.5008,-0.1247"),
+      { msgtype: "m.text", body: "at geo:51.5008,-0.1247", "m.mentions": {} },
+    ],
+    [
+      "a spoiler",
+      outgoing("he *dies* <3", { spoiler: 'the "end"' }),
+      {
+        msgtype: "m.text",
+        body: '[Spoiler: the "end"] he *dies* <3',
+        format: "org.matrix.custom.html",
+        formatted_body: '<span data-mx-spoiler="the &quot;end&quot;">he <strong>dies</strong> &lt;3</span>',
+        "m.mentions": {},
+      },
+    ],
+    [
+      "a spoiler of nothing in particular",
+      outgoing("he dies", { spoiler: "" }),
+      {
+        msgtype: "m.text",
+        body: "[Spoiler] he dies",
+        format: "org.matrix.custom.html",
+        formatted_body: "<span data-mx-spoiler>he dies</span>",
+        "m.mentions": {},
+      },
     ],
     [
       "a reply, without a quote",
@@ -118,9 +155,31 @@ describe("messageContent", () => {
   });
 
   it("puts an answer to a message of a thread into that thread", () => {
-    expect(threadOf({ replyTo: ref("$asked", { thread: "$root" }) })).toBe("$root");
-    expect(threadOf({ replyTo: ref("$asked", { thread: 5 }) })).toBeUndefined();
-    expect(threadOf({ replyTo: ref("$asked") })).toBeUndefined();
+    const { peer } = outgoing("");
+    expect(threadOf({ peer, replyTo: ref("$asked", { thread: "$root" }) })).toBe("$root");
+    expect(threadOf({ peer, replyTo: ref("$asked", { thread: 5 }) })).toBeUndefined();
+    expect(threadOf({ peer, replyTo: ref("$asked") })).toBeUndefined();
+  });
+
+  it("in a room goes on in a thread that the client named", () => {
+    const peer = { kind: "room", id: "!r:example.org" } as const;
+    const thread = "f81d4fae";
+    expect(threadOf({ peer, thread })).toBeUndefined();
+    expect(threadOf({ peer, thread, threadLast: ref("$first") })).toBe("$first");
+    expect(threadOf({ peer, thread, threadLast: ref("$second", { thread: "$first" }) })).toBe("$first");
+    expect(threadOf({ ...outgoing(""), thread, threadLast: ref("$first") })).toBeUndefined();
+    const content = messageContent(
+      outgoing("more", { peer, thread, threadLast: ref("$second", { thread: "$first" }) }),
+    );
+    expect(content).toMatchObject({
+      "m.relates_to": {
+        rel_type: "m.thread",
+        event_id: "$first",
+        is_falling_back: true,
+        "m.in_reply_to": { event_id: "$second" },
+      },
+    });
+    expect(roomMessage.safeParse(content).error).toBeUndefined();
   });
 
   it("leaves the HTML out when only that is too much", () => {
@@ -144,7 +203,7 @@ describe("editContent", () => {
   it("replaces text and HTML, with a fallback, and calls nobody again", () => {
     const content = editContent(
       "$first",
-      outgoing("*new*", { mentions: ["@bob:example.org"], replyTo: ref("$asked") }),
+      outgoing("*new*", { mentions: [{ id: "@bob:example.org" }], replyTo: ref("$asked") }),
     );
     expect(content).toEqual({
       msgtype: "m.text",
@@ -198,6 +257,25 @@ describe("fileContent", () => {
         info: { mimetype: "video/mp4", duration: 1200 },
         "m.mentions": {},
         "m.relates_to": { "m.in_reply_to": { event_id: "$asked" } },
+      },
+    ],
+    [
+      "an image with its colours",
+      outgoing(""),
+      { ...upload, blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj" },
+      {
+        msgtype: "m.image",
+        filename: "a.jpg",
+        body: "a.jpg",
+        url: "mxc://example.org/abc",
+        info: {
+          mimetype: "image/jpeg",
+          size: 31037,
+          w: 394,
+          h: 398,
+          "xyz.amorgan.blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+        },
+        "m.mentions": {},
       },
     ],
     [
@@ -296,7 +374,7 @@ describe("every content", () => {
         ...(subject === undefined ? {} : { subject }),
         ...(thread === undefined ? {} : { thread }),
         ...(reply === undefined ? {} : { replyTo: ref(reply) }),
-        ...(mention === undefined ? {} : { mentions: [mention] }),
+        ...(mention === undefined ? {} : { mentions: [{ id: mention, at: { start: 0, end: 3 } }] }),
       }),
     );
 

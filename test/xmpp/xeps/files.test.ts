@@ -54,6 +54,18 @@ describe("a file on its way to a user", () => {
     );
   });
 
+  test("has its thumbnail at a link of its own, and its colours at once", () => {
+    const small = "https://files.example.org/files/small/cat.png";
+    const thumbnail = { type: "image/jpeg", source: null, width: 64, height: 48 };
+    const blurhash = "LEHV6nWB2yk8pyo0adR*.7kCMdnj";
+    const file = { name: "c.png", type: "image/png", width: 640, height: 480, thumbnail, blurhash };
+    expect(xmlOf("", [{ url, file, thumbnail: small }]).xml[1]).toContain(
+      `<height>480</height><thumbnail xmlns="urn:xmpp:thumbs:1" uri="${small}" media-type="image/jpeg" width="64" height="48"/><thumbnail xmlns="urn:xmpp:thumbs:1" uri="data:image/blurhash,LEHV6nWB2yk8pyo0adR*.7kCMdnj" media-type="image/blurhash" width="640" height="480"/></file>`,
+    );
+    const odd = { name: "c.png", type: "image/png", thumbnail: { type: "text/html", source: null } };
+    expect(xmlOf("", [{ url, file: odd, thumbnail: small }]).xml[1]).not.toContain("thumbnail");
+  });
+
   test("tells nothing that cannot be", () => {
     const odd = {
       name: "",
@@ -92,6 +104,26 @@ describe("a file that a user shares", () => {
     expect(shared("look 👋\nhttps://up.example/1", sfs(about, source("https://up.example/1")) + mark)).toEqual({
       file: { url: "https://up.example/1", name: "cat.png", type: "image/png", size: 99 },
       text: "look 👋",
+    });
+  });
+
+  test("tells its size, its length and its colours", () => {
+    const thumbnail = (uri: string) => `<thumbnail xmlns="urn:xmpp:thumbs:1" uri="${uri}"/>`;
+    const about = "<width>640</width><height>480</height><length>1200</length>";
+    const colours = thumbnail("cid:1") + thumbnail("data:image/blurhash,LEHV6nWB2yk8pyo0adR*.7kCMdnj");
+    const file = shared("", sfs(about + colours, source("https://up.example/a.mp4")))?.file;
+    expect(file).toEqual({
+      url: "https://up.example/a.mp4",
+      name: "a.mp4",
+      width: 640,
+      height: 480,
+      duration: 1200,
+      blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+    });
+    const odd = `<width>-1</width><height>1e3</height>${thumbnail("data:image/blurhash,%22%3E")}${thumbnail("%")}`;
+    expect(shared("", sfs(odd, source("https://up.example/a")))?.file).toEqual({
+      url: "https://up.example/a",
+      name: "a",
     });
   });
 

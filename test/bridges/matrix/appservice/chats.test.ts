@@ -1,6 +1,6 @@
 // Direct chats between XMPP users without a Matrix account and people on Matrix, on a real Synapse.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { MatrixPerson, saying } from "../../../kit/matrix-person.ts";
+import { MatrixPerson, saying, type SeenEvent } from "../../../kit/matrix-person.ts";
 import type { Synapse } from "../../../lab/synapse.ts";
 import { contact, outgoing, room, waitFor } from "../matrix-lab.ts";
 import {
@@ -290,4 +290,40 @@ test("the bot helps, finds people and opens chats", async () => {
   await bob.say(invited, "found you");
   expect(await gateway.message(alice, "found you")).toMatchObject({ peer: contact(bob.userId) });
   expect(await ask("chat mallory@elsewhere.test")).toBe("I only know addresses like alice@xmpp.test.");
+});
+
+test("a poll is voted in by its number, and its result is told when it ends", async () => {
+  const roomId = await chatting();
+  const draft = "org.matrix.msc3381.poll";
+  const answers = [
+    { id: "p", "org.matrix.msc1767.text": "Paris" },
+    { id: "r", "org.matrix.msc1767.text": "Rome" },
+  ];
+  const start = { question: { "org.matrix.msc1767.text": "Where?" }, answers, max_selections: 1 };
+  const poll = await bob.send(roomId, { [`${draft}.start`]: start }, `${draft}.start`);
+  const shown = await gateway.message(
+    alice,
+    "Poll: Where?\n1. Paris\n2. Rome\n(Reply to this message with a number to vote.)",
+  );
+  const session = await gateway.session(alice);
+  const { context } = shown;
+  const replyTo = { id: poll, fromSelf: false, sentAt: 0, ...(context === undefined ? {} : { context }) };
+  await session.send(outgoing(contact(bob.userId), "2", { replyTo }));
+  const vote = await bob.next(({ type }) => type === `${draft}.response`, { what: "the vote" });
+  expect([vote.sender, vote.content[`${draft}.response`]]).toEqual([aliceId, { answers: ["r"] }]);
+  const relation = { "m.relates_to": { rel_type: "m.reference", event_id: poll } };
+  await bob.send(roomId, { ...relation, [`${draft}.end`]: {} }, `${draft}.end`);
+  await gateway.message(alice, "The poll has ended: Where?\n1. Paris: 0 votes\n2. Rome: 1 vote");
+});
+
+test("who may takes back what others said, with a reason", async () => {
+  const roomId = await chatting();
+  const spam = await bob.say(roomId, "spam");
+  const { context } = await gateway.message(alice, "spam");
+  const session = await gateway.session(alice);
+  const target = { id: spam, fromSelf: false, sentAt: 0, ...(context === undefined ? {} : { context }) };
+  await session.retract?.(target, contact(bob.userId), "k".repeat(26), "Rude");
+  const isRedaction = ({ content }: SeenEvent): boolean => content["redacts"] === spam;
+  const redaction = await bob.next(isRedaction, { what: "the redaction" });
+  expect([redaction.sender, redaction.content]).toEqual([aliceId, { redacts: spam, reason: "Rude" }]);
 });

@@ -12,6 +12,7 @@ import type { SentEvents } from "./sent-events.ts";
 import { readTimeline } from "./timeline.ts";
 import { isRoomId } from "./ids.ts";
 import { cleanLabel } from "./text/characters.ts";
+import type { Successor } from "./upgrades.ts";
 import type { Unread, Unreadable } from "./unreadable.ts";
 import { parseEvent } from "./wire.ts";
 
@@ -42,6 +43,8 @@ export interface Reading extends SyncContext {
   readonly emit: (events: readonly Incoming[]) => Promise<void>;
   /** Chats of two that `m.direct` does not have yet: room and person. */
   readonly newDirect: Map<string, string>;
+  /** Rooms to go into, because they take the place of one that the user is in: by that one's id. */
+  readonly successors: Map<string, Successor>;
   /** Messages that could not be read, and those that need not be any more. */
   readonly unread: Map<string, Unread | undefined>;
 }
@@ -50,7 +53,14 @@ export type Reader = SyncContext & Pick<Reading, "emit" | "gapEnd">;
 
 /** Reads one answer. @throws what filling a gap, decrypting or emitting throws: then the answer is to be asked for again */
 export async function readSync(answer: JsonObject, since: string | undefined, reader: Reader): Promise<Reading> {
-  const reading: Reading = { ...reader, draft: reader.rooms.draft(), since, newDirect: new Map(), unread: new Map() };
+  const reading: Reading = {
+    ...reader,
+    draft: reader.rooms.draft(),
+    since,
+    newDirect: new Map(),
+    successors: new Map(),
+    unread: new Map(),
+  };
   await reader.encryption.receiveSync({
     toDevice: listAt(objectAt(answer, "to_device"), "events"),
     initial: reader.gapEnd === undefined,
@@ -63,7 +73,9 @@ export async function readSync(answer: JsonObject, since: string | undefined, re
   for (const [roomId, data] of entriesOf(field(rooms, "invite"))) {
     if (isRoomId(roomId)) await readInvite(roomId, objectAt(data, "invite_state"), reading);
   }
-  for (const [roomId, data] of entriesOf(field(rooms, "join"))) {
+  // A room that takes another one's place is read after the word that it does.
+  const joined = [...entriesOf(field(rooms, "join"))].toSorted(([a], [b]) => newness(a, reading) - newness(b, reading));
+  for (const [roomId, data] of joined) {
     if (!isRoomId(roomId)) continue;
     if (hasNews(data)) await readTimeline(roomId, data, reading);
     await readEphemeral(roomId, data, reading);
@@ -74,6 +86,8 @@ export async function readSync(answer: JsonObject, since: string | undefined, re
   readPresence(answer, reading);
   return reading;
 }
+
+const newness = (roomId: string, { rooms }: Reading): number => (rooms.get(roomId)?.self === "join" ? 0 : 1);
 
 /** Often there is nothing of a room but who types and who has read. */
 function hasNews(data: unknown): boolean {

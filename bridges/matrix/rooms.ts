@@ -9,6 +9,8 @@ const directKey = "direct";
 const unwrittenKey = "unwritten";
 /** Nobody has more chats of two; what m.direct holds beyond is not read. */
 const mostDirect = 5000;
+/** Versions of one room; nobody makes more. */
+const mostUpgrades = 100;
 
 /** Rooms by the person they are a chat with (account data `m.direct`). */
 export type DirectRooms = ReadonlyMap<string, readonly string[]>;
@@ -100,6 +102,23 @@ export class Rooms {
     draft.commit();
   }
 
+  /** The newest of the rooms that are this one to the core, which the user is or was in. */
+  newestOf(id: string): string {
+    let newest = id;
+    for (let count = 0; count < mostUpgrades; count++) {
+      const room = this.#rooms.get(newest);
+      const next = this.#rooms.get(room?.successor ?? "");
+      if (room === undefined || next?.origin === undefined || next.origin !== nameOf(room)) break;
+      newest = next.id;
+    }
+    return newest;
+  }
+
+  /** Whether the room goes on in another one that the user is in. */
+  isOver(room: Room): boolean {
+    return this.newestOf(room.id) !== room.id;
+  }
+
   partnerOf(roomId: string): string | undefined {
     return this.#partners.get(roomId);
   }
@@ -115,6 +134,7 @@ export class Rooms {
       if (room.self === "invite" && room.directInvite && room.invitedBy === userId) candidates.push(room);
     }
     return candidates
+      .filter((room) => !this.isOver(room))
       .filter((room) => (room.self === "join" || room.self === "invite") && isPair(room) && room.lastLeft !== userId)
       .toSorted((a, b) => rank(b) - rank(a) || b.activeAt - a.activeAt)[0];
   }
@@ -178,8 +198,12 @@ export class Draft {
     return true;
   }
 
+  partnerOf(roomId: string): string | undefined {
+    return this.#partners === undefined ? this.#base.partnerOf(roomId) : this.#partners.get(roomId);
+  }
+
   peerOf(room: Room): Peer {
-    return peerOf(room, this.#partners === undefined ? this.#base.partnerOf(room.id) : this.#partners.get(room.id));
+    return peerOf(room, this.partnerOf(room.id));
   }
 
   /** Whether more is new than where timelines stand. */
@@ -216,7 +240,12 @@ export class Draft {
 /** A chat of two is its other person; with a third in it, it is a room. */
 function peerOf(room: Room, partner: string | undefined): Peer {
   const other = partner ?? (room.self === "invite" && room.directInvite ? room.invitedBy : undefined);
-  return other !== undefined && isPair(room) ? { kind: "contact", id: other } : { kind: "room", id: room.id };
+  return other !== undefined && isPair(room) ? { kind: "contact", id: other } : { kind: "room", id: nameOf(room) };
+}
+
+/** The id that the core knows a room by: it stays over upgrades. */
+export function nameOf(room: Pick<Room, "id" | "origin">): string {
+  return room.origin ?? room.id;
 }
 
 function isPair(room: Room): boolean {

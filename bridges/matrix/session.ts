@@ -21,6 +21,7 @@ import { SentEvents } from "./sent-events.ts";
 import { SyncLoop, type SyncTimes, syncTimes } from "./sync.ts";
 import { openTokens } from "./tokens.ts";
 import { Unreadable } from "./unreadable.ts";
+import { Upgrades } from "./upgrades.ts";
 import type { MatrixVerb } from "./verbs.ts";
 
 export interface AccountSessionDeps {
@@ -64,6 +65,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     signal,
   });
   const direct = new DirectChats({ rooms, api, log, encrypt: () => encryption.isVerified() });
+  const upgrades = new Upgrades({ api, rooms, host, log });
   const sender = new RoomSender({ api, rooms, encryption, sent });
   const media = createMedia({ api, fetch, maxUploadBytes: options.accounts.maxUploadBytes, signal });
   const onSent = (roomId: string): void => passing.messageSent(roomId);
@@ -89,12 +91,14 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     times: { ...syncTimes, ...deps.times },
     presence: () => passing.presence,
     onDirect: (chats) => direct.remember(chats),
+    onSuccessors: (successors) => upgrades.follow(successors),
     onCommitted: () => secondReading.run(),
   });
   const verbs = new RoomVerbs({ api, rooms, host, nextSync: (ms) => loop.next(ms) });
 
   // Those that an earlier process did not come to write.
   direct.remember(partnersOf(rooms.unwritten));
+  upgrades.resume();
   loop.start();
   return {
     prepare: (message) => outgoing.prepare(message),
@@ -126,6 +130,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
       closing.abort();
       await loop.close();
       await direct.close();
+      await upgrades.close();
       await secondReading.close();
       await encryption.close();
     },

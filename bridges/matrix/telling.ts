@@ -94,9 +94,9 @@ function newsFrom(
   return news.map((one) => withPlace(one, room));
 }
 
-/** Several chats with one person look like one: what answers a message must find the room of it again. */
+/** Several rooms may look like one: what answers a message, or changes it, must find the room of it again. */
 function withPlace(news: Incoming, room: Room): Incoming {
-  if (news.type !== "message" || news.peer.kind !== "contact") return news;
+  if (news.type !== "message" || news.peer.id === room.id) return news;
   return { ...news, context: { ...(isObject(news.context) ? news.context : {}), room: room.id } };
 }
 

@@ -7,7 +7,7 @@ interface IncomingBase {
   /** The event's id on the network: what makes a replay recognisable. Unique per account and type. */
   readonly id: RemoteId;
   readonly peer: Peer;
-  /** Who did it; "self" is the user acting from another program. */
+  /** Who did it; "self" is the user acting from another program. The id of the room itself: a line about it, by nobody in it. */
   readonly from: RemoteId | "self";
   /** Milliseconds since the epoch. */
   readonly sentAt: number;
@@ -91,6 +91,8 @@ export interface IncomingRoom extends IncomingBase {
   readonly access?: "open" | "members";
   /** Members in all, also those that were never told of. */
   readonly members?: number;
+  /** The network made it anew: nobody but the user is in it any more, until told of again. */
+  readonly anew?: boolean;
   /** The user's own state in it. */
   readonly self?: "joined" | "invited" | "left";
 }

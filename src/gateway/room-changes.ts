@@ -69,6 +69,7 @@ export function roomChanged(tables: RoomTables, context: RoomContext, event: Inc
     members: event.members ?? before.members,
   };
   tables.saveRoom(after);
+  if (event.anew) leaveAll(tables, context, after.id);
   if (after.name !== before.name || after.access !== before.access)
     tell(tables, context, after.id, { do: "configured" });
   if (topicChanged) {
@@ -165,6 +166,12 @@ function arrive(
   if (after.nick === before.nick && after.rank === before.rank) return;
   const was = after.nick === before.nick ? {} : { was: before.nick };
   tell(tables, context, room, { do: "here", person: toPerson(after, context), ...was });
+}
+
+/** The network says anew who is there. */
+function leaveAll(tables: RoomTables, context: RoomContext, room: RemoteId): void {
+  for (const person of tables.departAll(context.account.id, room, context.account.self))
+    tell(tables, context, room, { do: "gone", person: toPerson(person, context), how: "left" });
 }
 
 function depart(

@@ -36,6 +36,7 @@ export interface Said {
   readonly do: "said";
   readonly body: Saying;
   readonly id: RemoteId;
+  /** Empty: the room itself says it. */
   readonly nick: string;
   readonly self: boolean;
   /** XEP-0359. */

@@ -128,6 +128,8 @@ export interface RoomTables extends RoomReads {
   dropParticipant(account: AccountId, room: RemoteId, self: RemoteId): ParticipantRecord | undefined;
   /** Shows `self` and the most active others, `most` in all, and nobody else. */
   relist(account: AccountId, room: RemoteId, most: number, self: RemoteId): void;
+  /** Everybody but `self` has left. Returns those who were shown. */
+  departAll(account: AccountId, room: RemoteId, self: RemoteId): ParticipantRecord[];
   /** The least active of those shown who is not `self` is shown no longer. */
   unlistOne(account: AccountId, room: RemoteId, self: RemoteId): ParticipantRecord | undefined;
   saveOccupant(occupant: OccupantRecord): void;

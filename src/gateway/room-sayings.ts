@@ -32,7 +32,8 @@ export function said(tables: RoomTables, context: RoomContext, what: Utterance):
   if (room === undefined) return;
   const id = what.from === "self" ? account.self : what.from;
   const self = id === account.self;
-  const { nick } = actingPerson(tables, context, room.id, id, what.name);
+  // What the room itself says is said by nobody in it.
+  const nick = id === room.id ? "" : actingPerson(tables, context, room.id, id, what.name).nick;
   const target = what.body.kind === "message" ? undefined : tables.archived(account.id, room.id, what.body.target);
   const body = asShown(tables, what, account.id, target);
   const moderated = body.kind === "retraction" && target !== undefined && target.from !== (self ? "self" : id);

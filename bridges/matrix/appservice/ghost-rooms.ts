@@ -4,7 +4,7 @@ import type { Room } from "../room-state.ts";
 import type { DirectRooms, Rooms } from "../rooms.ts";
 import { peerIn, type SharedRoom, type SharedRooms, stateFor } from "./shared-rooms.ts";
 
-type View = Pick<Rooms, "self" | "get" | "all" | "direct" | "chatWith" | "peerOf">;
+type View = Pick<Rooms, "self" | "get" | "all" | "direct" | "chatWith" | "peerOf" | "newestOf" | "isOver">;
 
 export class GhostRooms implements View {
   readonly self: RemoteId;
@@ -38,6 +38,15 @@ export class GhostRooms implements View {
   peerOf(room: Room): Peer {
     const shared = this.#rooms.get(room.id);
     return shared === undefined ? { kind: "room", id: room.id } : peerIn(shared);
+  }
+
+  /** Ours are not taken along by themselves: a new version is a room of its own. */
+  newestOf(id: string): string {
+    return id;
+  }
+
+  isOver(): boolean {
+    return false;
   }
 
   #seen(room: SharedRoom | undefined): Room | undefined {

@@ -109,7 +109,7 @@ function saidStanza(
   context: RoomContext & { readonly now: number; readonly createdAt: number },
   emojis: readonly string[] = [],
 ): Element {
-  const from = `${context.jid}/${said.nick}`;
+  const from = said.nick === "" ? context.jid : `${context.jid}/${said.nick}`;
   const body = bodyOf(said);
   const answers = body.kind === "message" ? body.answers : undefined;
   const written: Written = {
@@ -127,7 +127,7 @@ function saidStanza(
   if (said.moderated) moderate(stanza, said, context);
   if (said.url !== undefined) stanza.cnode(el("x", { xmlns: NS.oob }, el("url", {}, said.url)));
   stanza.cnode(el("stanza-id", { xmlns: NS.sid, by: context.jid, id: said.stanzaId }));
-  if (!said.moderated) stanza.cnode(occupantId(context, said.id));
+  if (!said.moderated && said.nick !== "") stanza.cnode(occupantId(context, said.id));
   return stanza;
 }
 

@@ -2,6 +2,7 @@
 // in the order of its timeline. Changes of state go into a draft, which the caller commits with the sync token.
 import type { Hint, Incoming, Logger } from "#bridge";
 import type { Api } from "./api.ts";
+import { noteKinds } from "./chat-kinds.ts";
 import type { Encryption } from "./encryption.ts";
 import { readRoomAccountData, readTyping, type Typing } from "./ephemeral.ts";
 import { entriesOf, field, type JsonObject, listAt, objectAt, textAt } from "./json.ts";
@@ -68,7 +69,7 @@ export async function readSync(answer: JsonObject, since: string | undefined, re
     oneTimeKeyCounts: field(answer, "device_one_time_keys_count"),
     unusedFallbackKeys: field(answer, "device_unused_fallback_key_types"),
   });
-  readAccountData(answer, reading);
+  await readAccountData(answer, reading);
   const rooms = objectAt(answer, "rooms");
   for (const [roomId, data] of entriesOf(field(rooms, "invite"))) {
     if (isRoomId(roomId)) await readInvite(roomId, objectAt(data, "invite_state"), reading);
@@ -102,9 +103,13 @@ function isEmpty(value: unknown): boolean {
   return limited !== true && Object.values(rest).every((part) => Array.isArray(part) && part.length === 0);
 }
 
-function readAccountData(answer: JsonObject, { draft }: Reading): void {
+async function readAccountData(answer: JsonObject, reading: Reading): Promise<void> {
+  const { draft } = reading;
   for (const event of listAt(objectAt(answer, "account_data"), "events")) {
-    if (textAt(event, "type") === "m.direct") draft.readDirect(parseDirect(field(event, "content")));
+    if (textAt(event, "type") !== "m.direct") continue;
+    const before = draft.direct;
+    draft.readDirect(parseDirect(field(event, "content")));
+    await noteKinds(before, reading);
   }
 }
 

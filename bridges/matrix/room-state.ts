@@ -41,6 +41,8 @@ export interface Room {
   invitedBy?: string;
   /** An invitation to a chat of two. */
   directInvite: boolean;
+  /** A chat of two that is shown as a group chat: a third one was there, or the user wants it so. */
+  asRoom?: boolean;
   /** The last one who left: a chat of two is over when its other person did. */
   lastLeft?: string;
   /** The room that is to take this one's place (m.room.tombstone), and by whose word. */

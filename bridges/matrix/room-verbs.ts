@@ -11,7 +11,10 @@ import { cleanLabel, cleanName } from "./text/characters.ts";
 
 export interface RoomVerbsDeps {
   readonly api: Api;
-  readonly rooms: Pick<Rooms, "self" | "get" | "all" | "direct" | "chatWith" | "peerOf" | "newestOf" | "isOver">;
+  readonly rooms: Pick<
+    Rooms,
+    "self" | "get" | "all" | "direct" | "chatWith" | "peerOf" | "newestOf" | "isOver" | "isAside" | "showAsRoom"
+  >;
   readonly host: Pick<Host, "deliver">;
   /** Resolves with the next committed sync answer, or after the time. */
   readonly nextSync: (ms: number) => Promise<void>;
@@ -39,7 +42,7 @@ export class RoomVerbs {
         (room.self === "join" || room.self === "invite") &&
         !room.space &&
         !rooms.isOver(room) &&
-        rooms.peerOf(room).kind === "room",
+        (rooms.peerOf(room).kind === "room" || rooms.isAside(room)),
     );
     return here.slice(0, mostListed).map(summaryOf);
   }
@@ -141,6 +144,9 @@ export class RoomVerbs {
   /** Tells of a room and of those in it, when the user looks into it. */
   async #introduce(id: string): Promise<void> {
     const { rooms, host } = this.#deps;
+    // Who goes into a chat of two as a group chat wants it to be one.
+    const known = rooms.get(id);
+    if (known !== undefined && rooms.peerOf(known).kind === "contact" && !known.space) await rooms.showAsRoom(id);
     const room = rooms.get(id);
     if (room === undefined || rooms.peerOf(room).kind !== "room") return;
     const members = await this.#everybody(room);

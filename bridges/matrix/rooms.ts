@@ -127,6 +127,22 @@ export class Rooms {
     return peerOf(room, this.partnerOf(room.id));
   }
 
+  /** One of several chats with a person, and not the one that goes on. */
+  isAside(room: Room): boolean {
+    const partner = this.partnerOf(room.id);
+    return partner !== undefined && this.peerOf(room).kind === "contact" && this.chatWith(partner)?.id !== room.id;
+  }
+
+  /** From now on the room is shown as a group chat, whatever `m.direct` says. */
+  showAsRoom(roomId: string): Promise<void> {
+    return this.exclusive(async () => {
+      const draft = this.draft();
+      draft.room(roomId).asRoom = true;
+      await this.#records.save(draft.records());
+      draft.commit();
+    });
+  }
+
   /** The chat with a person: where something was said last; one they invite to when there is no other. */
   chatWith(userId: string): Room | undefined {
     const candidates = (this.#direct.get(userId) ?? []).flatMap((id) => this.#rooms.get(id) ?? []);
@@ -134,7 +150,7 @@ export class Rooms {
       if (room.self === "invite" && room.directInvite && room.invitedBy === userId) candidates.push(room);
     }
     return candidates
-      .filter((room) => !this.isOver(room))
+      .filter((room) => !room.asRoom && !this.isOver(room))
       .filter((room) => (room.self === "join" || room.self === "invite") && isPair(room) && room.lastLeft !== userId)
       .toSorted((a, b) => rank(b) - rank(a) || b.activeAt - a.activeAt)[0];
   }
@@ -198,6 +214,12 @@ export class Draft {
     return true;
   }
 
+  /** A chat that is none any more. `m.direct` may still name it for a while. */
+  removeDirect(roomId: string): void {
+    const { direct, unwritten } = this.#chats ?? this.#base;
+    this.#setChats({ direct: withoutChat(direct, roomId), unwritten: withoutChat(unwritten, roomId) });
+  }
+
   partnerOf(roomId: string): string | undefined {
     return this.#partners === undefined ? this.#base.partnerOf(roomId) : this.#partners.get(roomId);
   }
@@ -240,7 +262,9 @@ export class Draft {
 /** A chat of two is its other person; with a third in it, it is a room. */
 function peerOf(room: Room, partner: string | undefined): Peer {
   const other = partner ?? (room.self === "invite" && room.directInvite ? room.invitedBy : undefined);
-  return other !== undefined && isPair(room) ? { kind: "contact", id: other } : { kind: "room", id: nameOf(room) };
+  return other !== undefined && isPair(room) && !room.asRoom
+    ? { kind: "contact", id: other }
+    : { kind: "room", id: nameOf(room) };
 }
 
 /** The id that the core knows a room by: it stays over upgrades. */
@@ -258,6 +282,11 @@ function rank(room: Room): number {
 
 function withChat(chats: DirectRooms, roomId: string, userId: string): DirectRooms {
   return new Map([...chats, [userId, [...(chats.get(userId) ?? []), roomId]]]);
+}
+
+export function withoutChat(chats: DirectRooms, roomId: string): DirectRooms {
+  const left = [...chats].map(([user, rooms]) => [user, rooms.filter((room) => room !== roomId)] as const);
+  return new Map(left.filter(([, rooms]) => rooms.length > 0));
 }
 
 /** The content of `m.direct`, or of its record. */

@@ -18,6 +18,7 @@ import { RoomVerbs } from "./room-verbs.ts";
 import { partnersOf, Rooms } from "./rooms.ts";
 import { SecondReading } from "./second-reading.ts";
 import { SentEvents } from "./sent-events.ts";
+import { switchCommand } from "./switch-command.ts";
 import { SyncLoop, type SyncTimes, syncTimes } from "./sync.ts";
 import { openTokens } from "./tokens.ts";
 import { Unreadable } from "./unreadable.ts";
@@ -117,7 +118,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     leave: (room) => verbs.leave(room),
     changeRoom: (room, change) => verbs.changeRoom(room, change),
     search: (text) => verbs.search(text),
-    commands: commands.list,
+    commands: [...commands.list, switchCommand({ rooms, direct, host })],
     async signOut() {
       // A pasted token is the user's to keep or to end: it may be in use elsewhere.
       if (credentials.kind === "token") return;

@@ -1,5 +1,6 @@
 // One joined room of a sync answer: its state, the gap before its timeline, and the timeline as news.
 import type { Incoming, IncomingMessage } from "#bridge";
+import { noteCrowd } from "./chat-kinds.ts";
 import { MatrixError } from "./errors.ts";
 import { fillGap, type Filled } from "./gaps.ts";
 import type { Reading } from "./incoming.ts";
@@ -40,6 +41,7 @@ export async function readTimeline(roomId: string, data: unknown, reading: Readi
     }
   } else {
     await readUpgrade(room, reading);
+    await noteCrowd(room, before, reading);
     const news = await newsOf(room, before?.self, timeline, data, reading);
     for (const event of news) await reading.emit(await readOne(event, room, reading));
   }

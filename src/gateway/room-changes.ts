@@ -79,6 +79,7 @@ export function roomChanged(tables: RoomTables, context: RoomContext, event: Inc
   if (event.self === "joined") tables.saveRoom({ ...after, self: "joined" });
   if (event.self === "invited") invited(tables, context, after, event.from === "self" ? undefined : event.from);
   if (event.self === "left") expel(tables, context, after, { how: "left" });
+  if (event.offer) offer(tables, context, after, {});
   if (event.self === "joined" && tables.participant(account.id, after.id, account.self)?.state !== "joined")
     arrive(tables, context, after.id, account.self, {});
 }

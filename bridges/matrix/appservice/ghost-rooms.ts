@@ -4,7 +4,10 @@ import type { Room } from "../room-state.ts";
 import type { DirectRooms, Rooms } from "../rooms.ts";
 import { peerIn, type SharedRoom, type SharedRooms, stateFor } from "./shared-rooms.ts";
 
-type View = Pick<Rooms, "self" | "get" | "all" | "direct" | "chatWith" | "peerOf" | "newestOf" | "isOver">;
+type View = Pick<
+  Rooms,
+  "self" | "get" | "all" | "direct" | "chatWith" | "peerOf" | "newestOf" | "isOver" | "isAside" | "showAsRoom"
+>;
 
 export class GhostRooms implements View {
   readonly self: RemoteId;
@@ -48,6 +51,13 @@ export class GhostRooms implements View {
   isOver(): boolean {
     return false;
   }
+
+  isAside(): boolean {
+    return false;
+  }
+
+  /** What a chat is follows from who is in it. */
+  async showAsRoom(): Promise<void> {}
 
   #seen(room: SharedRoom | undefined): Room | undefined {
     return room && stateFor(room, this.self);

@@ -7,6 +7,7 @@ import { DirectChats } from "./direct-chats.ts";
 import { Encryption } from "./encryption.ts";
 import { EncryptionCommands } from "./encryption-commands.ts";
 import { matrixError } from "./errors.ts";
+import { History } from "./history.ts";
 import { createMedia } from "./media.ts";
 import type { MatrixOptions } from "./options.ts";
 import { revoke } from "./oauth.ts";
@@ -97,6 +98,8 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
   });
   const verbs = new RoomVerbs({ api, rooms, host, nextSync: (ms) => loop.next(ms) });
 
+  const history = new History({ api, rooms, encryption, unreadable, host });
+
   // Those that an earlier process did not come to write.
   direct.remember(partnersOf(rooms.unwritten));
   upgrades.resume();
@@ -117,6 +120,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     join: (room) => verbs.join(room),
     leave: (room) => verbs.leave(room),
     changeRoom: (room, change) => verbs.changeRoom(room, change),
+    history: (room, request) => history.read(room, request),
     search: (text) => verbs.search(text),
     commands: [...commands.list, switchCommand({ rooms, direct, host })],
     async signOut() {

@@ -158,8 +158,12 @@ function gapNotice(room: Room, timeline: readonly RoomEvent[], { draft, since }:
     peer,
     from: peer.id,
     sentAt: timeline[0]?.origin_server_ts ?? Date.now(),
-    text: "Earlier messages of this chat are missing here: there were too many while the gateway was away. They are in your Matrix client.",
+    text:
+      peer.kind === "room"
+        ? "Earlier messages are missing here: there were too many while the gateway was away. The archive of this room brings them when you read back."
+        : "Earlier messages of this chat are missing here: there were too many while the gateway was away. They are in your Matrix client.",
     automatic: true,
+    gap: true,
   };
 }
 

@@ -14,6 +14,7 @@ export const matrixVerbs = [
   "join",
   "leave",
   "changeRoom",
+  "history",
   "search",
 ] as const;
 export type MatrixVerb = (typeof matrixVerbs)[number];

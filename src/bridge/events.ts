@@ -56,6 +56,10 @@ export interface IncomingMessage extends IncomingBase {
   readonly mentions?: readonly (RemoteId | "self")[];
   /** Kept with the id and handed back in a later `MessageRef`. */
   readonly context?: Json;
+  /** In a room: messages before this one are missing. It says so to people, until `history` has brought them. */
+  readonly gap?: boolean;
+  /** In a room, from `history`: it belongs into the archive right before the message with this id, and is no news. */
+  readonly past?: { readonly before?: RemoteId };
 }
 
 /** The new text of an earlier message by the same sender; the core drops it when another one sent that (XEP-0308). */

@@ -128,7 +128,7 @@ export interface OutgoingBody {
 export type IncomingBody =
   | {
       readonly kind: "message";
-      readonly message: Omit<IncomingMessage, "type" | "peer" | "digest" | "context" | "attachments"> & {
+      readonly message: Omit<IncomingMessage, "type" | "peer" | "digest" | "context" | "attachments" | "past"> & {
         readonly attachments?: readonly IncomingAttachment[];
       };
       /** In a room: the stanza id of the message that this one answers. */
@@ -220,6 +220,8 @@ export interface Delivery {
   readonly raw?: Uint8Array;
   /** What it does to rooms, and the rows that follow from that. */
   readonly rooms?: RoomWork;
+  /** `record` is of a message from before what is known: not the newest of its conversation. */
+  readonly past?: boolean;
 }
 
 /** How a row ends, or goes on. */

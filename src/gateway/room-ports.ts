@@ -134,7 +134,13 @@ export interface RoomTables extends RoomReads {
   unlistOne(account: AccountId, room: RemoteId, self: RemoteId): ParticipantRecord | undefined;
   saveOccupant(occupant: OccupantRecord): void;
   removeOccupant(account: AccountId, room: RemoteId, client: string): boolean;
-  keep(entry: Omit<ArchiveEntry, "seq" | "keptAt">): void;
+  /** Behind everything else, unless a place was found for it. Behind a `gap` room is left for what is missing. */
+  keep(entry: Omit<ArchiveEntry, "seq" | "keptAt">, place?: number): void;
+  /**
+   * A position right before the entry with this stanza id, or before everything when undefined: behind the gap that stands
+   * there, or before all that there is. Undefined: there is none, for the entry is not there, or another one stands before it.
+   */
+  placeBefore(account: AccountId, room: RemoteId, id: string | undefined): number | undefined;
   /** What was taken back goes. */
   erase(account: AccountId, room: RemoteId, id: string): void;
   /** A lane row in the same commit. */

@@ -18,7 +18,7 @@ import type { RoomView } from "./room-events.ts";
 import { historyOf } from "./room-history.ts";
 import { keepContact } from "./room-names.ts";
 import type { RoomStore, RoomWork, Saying } from "./room-ports.ts";
-import { reflected, said } from "./room-sayings.ts";
+import { reflected, said, saidBefore } from "./room-sayings.ts";
 
 export interface RoomReportsOptions {
   readonly store: RoomStore;
@@ -70,6 +70,8 @@ export class RoomReports {
       stanzaId: row.key,
       key: row.key,
     };
+    const past = event.type === "message" ? event.past : undefined;
+    if (past !== undefined) return { ...rest, rooms: (tables) => saidBefore(tables, context, utterance, past.before) };
     return { ...rest, rooms: (tables) => said(tables, context, utterance) };
   }
 

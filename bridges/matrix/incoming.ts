@@ -6,7 +6,7 @@ import { noteKinds } from "./chat-kinds.ts";
 import type { Encryption } from "./encryption.ts";
 import { readRoomAccountData, readTyping, type Typing } from "./ephemeral.ts";
 import { entriesOf, field, type JsonObject, listAt, objectAt, textAt } from "./json.ts";
-import { readInvite, readLeft } from "./invites.ts";
+import { readInvite, readKnock, readLeft } from "./invites.ts";
 import type { Recipients } from "./recipients.ts";
 import { type Draft, parseDirect, type Rooms } from "./rooms.ts";
 import type { SentEvents } from "./sent-events.ts";
@@ -30,6 +30,8 @@ export interface SyncContext {
   /** Event ids of the first sync: history, whatever a later answer says. */
   readonly history: Set<string>;
   readonly hint: (hint: Hint) => void;
+  /** A line from the gateway to the user. Must not reject. */
+  readonly notice: (text: string) => void;
   readonly log: Logger;
 }
 
@@ -80,6 +82,9 @@ export async function readSync(answer: JsonObject, since: string | undefined, re
     if (!isRoomId(roomId)) continue;
     if (hasNews(data)) await readTimeline(roomId, data, reading);
     await readEphemeral(roomId, data, reading);
+  }
+  for (const [roomId, data] of entriesOf(field(rooms, "knock"))) {
+    if (isRoomId(roomId)) readKnock(roomId, objectAt(data, "knock_state"), reading);
   }
   for (const [roomId, data] of entriesOf(field(rooms, "leave"))) {
     if (isRoomId(roomId)) await readLeft(roomId, data, reading);

@@ -61,7 +61,7 @@ export class RoomVerbs {
     if (!isRoomId(room) && !isRoomAlias(room)) throw nothingThere(room);
     const target = rooms.newestOf(room);
     const known = rooms.get(target)?.self === "join";
-    const answer = known ? { room_id: target } : await this.#request("POST", ["v3", "join", target], {});
+    const answer = known ? { room_id: target } : await this.#enter(target);
     const id = textAt(answer, "room_id");
     if (id === undefined || !isRoomId(id)) throw nothingThere(room);
     for (const deadline = Date.now() + joinPatience; rooms.get(id)?.self !== "join" && Date.now() < deadline; ) {
@@ -70,6 +70,31 @@ export class RoomVerbs {
     await this.#introduce(id);
     const joined = rooms.get(id);
     return { id: joined === undefined ? id : nameOf(joined) };
+  }
+
+  /** Where one has to knock, that is done: the answer to it is an invitation, or none. */
+  async #enter(target: string): Promise<JsonObject> {
+    const { api } = this.#deps;
+    try {
+      return await api.request("POST", ["v3", "join", target], { body: {} });
+    } catch (cause) {
+      const isClosed = cause instanceof MatrixError && cause.code === "M_FORBIDDEN";
+      if (!isClosed || !(await this.#knock(target))) throw matrixError(cause);
+      const text = "You have knocked at this room. When somebody lets you in, you get an invitation.";
+      throw new BridgeError("reject", text, { condition: "registration-required", cause });
+    }
+  }
+
+  /** False: this room does not want that either. */
+  async #knock(target: string): Promise<boolean> {
+    try {
+      await this.#deps.api.request("POST", ["v3", "knock", target], { body: {} });
+      return true;
+    } catch (cause) {
+      if (cause instanceof MatrixError && cause.status >= 400 && cause.status < 500 && cause.status !== 429)
+        return false;
+      throw matrixError(cause);
+    }
   }
 
   /** Its older versions too, as other clients do: nobody reads on in a room that they left. */

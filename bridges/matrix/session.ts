@@ -8,6 +8,7 @@ import { Encryption } from "./encryption.ts";
 import { EncryptionCommands } from "./encryption-commands.ts";
 import { matrixError } from "./errors.ts";
 import { History } from "./history.ts";
+import { knockCommand } from "./knock-command.ts";
 import { createMedia } from "./media.ts";
 import type { MatrixOptions } from "./options.ts";
 import { revoke } from "./oauth.ts";
@@ -57,13 +58,15 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     log,
     signal,
   });
+  const notice = (text: string): void =>
+    void host.notice(text).catch((error: unknown) => log.warn({ err: error }, "a notice was lost"));
   const secondReading = new SecondReading({ host, rooms, encryption, unreadable, log });
   const commands = new EncryptionCommands({
     self,
     encryption,
     rooms,
     unreadable,
-    notice: (text) => void host.notice(text).catch((error: unknown) => log.warn({ err: error }, "a notice was lost")),
+    notice,
     signal,
   });
   const direct = new DirectChats({ rooms, api, log, encrypt: () => encryption.isVerified() });
@@ -85,6 +88,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     typing: new Map(),
     history: new Set<string>(),
     hint,
+    notice,
     log,
   };
   const loop = new SyncLoop({
@@ -122,7 +126,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     changeRoom: (room, change) => verbs.changeRoom(room, change),
     history: (room, request) => history.read(room, request),
     search: (text) => verbs.search(text),
-    commands: [...commands.list, switchCommand({ rooms, direct, host })],
+    commands: [...commands.list, switchCommand({ rooms, direct, host }), knockCommand({ rooms, api })],
     async signOut() {
       // A pasted token is the user's to keep or to end: it may be in use elsewhere.
       if (credentials.kind === "token") return;

@@ -26,7 +26,9 @@ export function switchCommand(deps: SwitchDeps): SessionCommand {
 async function* choose(deps: SwitchDeps, wanted: string): AsyncGenerator<Prompt, string, Answers> {
   const { rooms } = deps;
   const word = wanted.trim().toLowerCase();
-  const pairs = [...rooms.all()]
+  // After what is being read: a line about a chat may be quicker than its commit.
+  const all = await rooms.exclusive(async () => [...rooms.all()]);
+  const pairs = all
     .filter((room) => room.self === "join" && !rooms.isOver(room) && otherIn(room, rooms) !== undefined)
     .filter((room) => `${describe(room, rooms)} ${room.id}`.toLowerCase().includes(word))
     .toSorted((a, b) => b.activeAt - a.activeAt);

@@ -12,11 +12,13 @@ Component "matrix.example.org"
     -- After a network failure the new connection replaces the dead one at once.
     component_conflict_resolve = "kick_old"
 
--- Optional (XEP-0356, needs the package prosody-modules): contacts appear in the roster without a question.
+-- Optional (XEP-0356, needs the package prosody-modules): contacts appear in the roster without a question, rooms in the bookmarks.
 -- Add "privilege" to the modules_enabled of both the component above and this host:
 -- VirtualHost "example.org"
 --     modules_enabled = { "privilege" }
 --     privileged_entities = {
---         ["email.example.org"] = { roster = "both", message = "outgoing", presence = "roster" },
---         ["matrix.example.org"] = { roster = "both", message = "outgoing", presence = "roster" },
+--         ["email.example.org"] = { roster = "both", message = "outgoing", presence = "roster",
+--             iq = { ["http://jabber.org/protocol/pubsub"] = "set" } },
+--         ["matrix.example.org"] = { roster = "both", message = "outgoing", presence = "roster",
+--             iq = { ["http://jabber.org/protocol/pubsub"] = "set" } },
 --     }

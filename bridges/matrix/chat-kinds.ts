@@ -1,6 +1,6 @@
 // A room is a chat with a person or a group chat, and may change from the one to the other: another client says so
 // (`m.direct`), a third person comes, or the user wants it.
-import type { Incoming, Peer } from "#bridge";
+import type { Incoming, IncomingRoom, Peer } from "#bridge";
 import type { Reading } from "./incoming.ts";
 import { introduce } from "./members.ts";
 import type { Room } from "./room-state.ts";
@@ -21,7 +21,7 @@ export function kindChanged(room: Room, was: Peer, peer: Peer, self: string, sta
   if (was.kind === "contact" && peer.kind === "room")
     return [
       line(was, "This chat is a group chat from now on: you are invited to it."),
-      ...introduce(room, peer, self, `kind ${stamp}`, base.sentAt).map(offered),
+      ...introduce(room, peer, self, `kind ${stamp}`, base.sentAt).map((event) => offered(event, "invite")),
     ];
   if (was.kind === "room" && peer.kind === "contact")
     return [
@@ -32,7 +32,8 @@ export function kindChanged(room: Room, was: Peer, peer: Peer, self: string, sta
 }
 
 /** The user did not join it from here: their clients have to hear of it. */
-const offered = (event: Incoming): Incoming => (event.type === "room" ? { ...event, offer: true } : event);
+export const offered = (event: Incoming, offer: IncomingRoom["offer"] = "ask"): Incoming =>
+  event.type === "room" && offer !== undefined ? { ...event, offer } : event;
 
 /** After the summary was read: more than two people are no chat of two, and it does not become one again by itself. */
 export async function noteCrowd(room: Room, before: Room | undefined, reading: Reading): Promise<void> {

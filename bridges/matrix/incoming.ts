@@ -8,7 +8,8 @@ import { readRoomAccountData, readTyping, type Typing } from "./ephemeral.ts";
 import { entriesOf, field, type JsonObject, listAt, objectAt, textAt } from "./json.ts";
 import { readInvite, readKnock, readLeft } from "./invites.ts";
 import type { Recipients } from "./recipients.ts";
-import { type Draft, parseDirect, type Rooms } from "./rooms.ts";
+import { describeRoom } from "./room-state.ts";
+import { type Draft, isOver, parseDirect, type Rooms } from "./rooms.ts";
 import type { SentEvents } from "./sent-events.ts";
 import { readTimeline } from "./timeline.ts";
 import { isRoomId } from "./ids.ts";
@@ -16,6 +17,9 @@ import { cleanLabel } from "./text/characters.ts";
 import type { Successor } from "./upgrades.ts";
 import type { Unread, Unreadable } from "./unreadable.ts";
 import { parseEvent } from "./wire.ts";
+
+/** Rooms that an account brings along into the user's clients. */
+const mostKnown = 100;
 
 /** What reading needs of the session. */
 export interface SyncContext {
@@ -89,8 +93,24 @@ export async function readSync(answer: JsonObject, since: string | undefined, re
   for (const [roomId, data] of entriesOf(field(rooms, "leave"))) {
     if (isRoomId(roomId)) await readLeft(roomId, data, reading);
   }
+  if (since === undefined && reading.gapEnd === undefined) await reading.emit(knownRooms(reading));
   readPresence(answer, reading);
   return reading;
+}
+
+/** With an account come its rooms. They are listed; nobody asks the user into each of them. */
+function knownRooms({ draft, rooms }: Reading): Incoming[] {
+  const here = [...draft.touched()].filter((room) => room.self === "join" && !room.space && !isOver(room, draft));
+  const newest = here.toSorted((a, b) => b.activeAt - a.activeAt).map((room) => ({ room, peer: draft.peerOf(room) }));
+  return newest
+    .filter(({ peer }) => peer.kind === "room")
+    .slice(0, mostKnown)
+    .map(({ room, peer }) => {
+      // Who is in it is asked for when a client goes in.
+      const { self: _, ...facts } = describeRoom(room);
+      const id = `known ${room.id} ${rooms.self}`;
+      return { type: "room", id, peer, from: "self", sentAt: Date.now(), ...facts, offer: "list" };
+    });
 }
 
 const newness = (roomId: string, { rooms }: Reading): number => (rooms.get(roomId)?.self === "join" ? 0 : 1);

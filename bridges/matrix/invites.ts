@@ -3,7 +3,7 @@ import type { Incoming } from "#bridge";
 import { parseUserId } from "./ids.ts";
 import type { Reading } from "./incoming.ts";
 import { listAt, objectAt, textAt } from "./json.ts";
-import { type Draft, nameOf } from "./rooms.ts";
+import { isOver } from "./rooms.ts";
 import { applyState, describeRoom, displayName, type Room } from "./room-state.ts";
 import { readTimeline } from "./timeline.ts";
 import { cleanLabel, cleanName } from "./text/characters.ts";
@@ -49,9 +49,6 @@ function readRefusal(room: Room, own: RoomEvent | undefined, { self, since, noti
     `You were not let into ${cleanLabel(displayName(room) ?? room.id, 100)}.${reason === "" ? "" : ` "${reason}"`}`,
   );
 }
-
-const isOver = (room: Room, draft: Draft): boolean =>
-  room.successor !== undefined && draft.peek(room.successor)?.origin === nameOf(room);
 
 /** The user asked to be let in. */
 export function readKnock(roomId: string, knockState: unknown, { draft, self }: Reading): void {

@@ -69,6 +69,11 @@ export class RoomVerbs {
     }
     await this.#introduce(id);
     const joined = rooms.get(id);
+    if (joined?.space === true) {
+      const name = cleanLabel(displayName(joined) ?? room, 100);
+      const text = `${name} is a space, which holds rooms and is no chat. You are a member of it now.`;
+      throw new BridgeError("reject", text, { condition: "not-acceptable" });
+    }
     return { id: joined === undefined ? id : nameOf(joined) };
   }
 

@@ -179,6 +179,11 @@ export class Draft {
     return this.#rooms.get(id) ?? this.#base.get(id);
   }
 
+  /** Those that were asked for to be changed. */
+  touched(): Iterable<Room> {
+    return this.#rooms.values();
+  }
+
   /** To be changed. One that was not known begins as left. */
   room(id: string): Room {
     const known = this.#rooms.get(id);
@@ -265,6 +270,11 @@ function peerOf(room: Room, partner: string | undefined): Peer {
   return other !== undefined && isPair(room) && !room.asRoom
     ? { kind: "contact", id: other }
     : { kind: "room", id: nameOf(room) };
+}
+
+/** Whether the room goes on in another one that the user was in. */
+export function isOver(room: Room, rooms: Pick<Draft, "peek">): boolean {
+  return room.successor !== undefined && rooms.peek(room.successor)?.origin === nameOf(room);
 }
 
 /** The id that the core knows a room by: it stays over upgrades. */

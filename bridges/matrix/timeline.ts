@@ -1,6 +1,6 @@
 // One joined room of a sync answer: its state, the gap before its timeline, and the timeline as news.
 import type { Incoming, IncomingMessage } from "#bridge";
-import { noteCrowd } from "./chat-kinds.ts";
+import { noteCrowd, offered } from "./chat-kinds.ts";
 import { MatrixError } from "./errors.ts";
 import { fillGap, type Filled } from "./gaps.ts";
 import type { Reading } from "./incoming.ts";
@@ -128,7 +128,7 @@ async function newsOf(
   const id = own?.event_id ?? `joined ${room.id} ${since}`;
   if (peer.kind === "room" && !room.space) {
     const told = introduce(room, peer, self, id, own?.origin_server_ts ?? Date.now());
-    await reading.emit(room.origin === undefined ? told : anew(told));
+    await reading.emit(room.origin === undefined ? told.map((event) => offered(event)) : anew(told));
   }
   return events.slice(first + 1);
 }

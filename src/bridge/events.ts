@@ -97,8 +97,11 @@ export interface IncomingRoom extends IncomingBase {
   readonly members?: number;
   /** The network made it anew: nobody but the user is in it any more, until told of again. */
   readonly anew?: boolean;
-  /** The user is in it without having joined from here: their clients are to hear of it. */
-  readonly offer?: boolean;
+  /**
+   * The user is in it without having joined from here: it becomes a bookmark of theirs where their server lets us (XEP-0402);
+   * where not, "ask" invites them. "invite" does so in any case.
+   */
+  readonly offer?: "list" | "ask" | "invite";
   /** The user's own state in it. */
   readonly self?: "joined" | "invited" | "left";
 }

@@ -25,7 +25,8 @@ function prosody({ bridges, xmpp }: Config): string {
     component_conflict_resolve = "kick_old"`,
   );
   const privileges = bridges.map(
-    ({ jid }) => `--         [${lua(jid)}] = { roster = "both", message = "outgoing", presence = "roster" },`,
+    ({ jid }) => `--         [${lua(jid)}] = { roster = "both", message = "outgoing", presence = "roster",
+--             iq = { ["http://jabber.org/protocol/pubsub"] = "set" } },`,
   );
   return `-- Viaduct in Prosody 0.12 or 13: paste at the end of prosody.cfg.lua, then restart Prosody.
 -- The first line belongs to the global part, above the first VirtualHost.
@@ -33,7 +34,7 @@ component_ports = { ${ports} }
 
 ${components.join("\n\n")}
 
--- Optional (XEP-0356, needs the package prosody-modules): contacts appear in the roster without a question.
+-- Optional (XEP-0356, needs the package prosody-modules): contacts appear in the roster without a question, rooms in the bookmarks.
 -- Add "privilege" to the modules_enabled of both the component above and this host:
 -- VirtualHost ${lua(xmpp.domain)}
 --     modules_enabled = { "privilege" }

@@ -392,6 +392,10 @@ export interface XmppOutput {
   fits(local: string): boolean;
   /** The bare JID of a room. */
   roomAddress(local: string): string;
+  /** XEP-0402, where XEP-0356 grants it; false: the user has to be told in another way. Never rejects. */
+  bookmark(user: string, local: string, name: string | undefined, nick: string): Promise<boolean>;
+  /** The same the other way. Never rejects. */
+  unbookmark(user: string, local: string): Promise<void>;
   /** The user's clients are out of a room that is no more. Lost when the link is down. */
   roomGone(local: string, nick: string, clients: readonly string[]): void;
   /** As `typing`, for those in a room. */

@@ -79,7 +79,7 @@ export function roomChanged(tables: RoomTables, context: RoomContext, event: Inc
   if (event.self === "joined") tables.saveRoom({ ...after, self: "joined" });
   if (event.self === "invited") invited(tables, context, after, event.from === "self" ? undefined : event.from);
   if (event.self === "left") expel(tables, context, after, { how: "left" });
-  if (event.offer) offer(tables, context, after, {});
+  if (event.offer !== undefined) show(tables, context, after, event.offer);
   if (event.self === "joined" && tables.participant(account.id, after.id, account.self)?.state !== "joined")
     arrive(tables, context, after.id, account.self, {});
 }
@@ -137,6 +137,20 @@ export function offer(
 ): void {
   const event: RoomEvent = { do: "invited", ...why, ...(room.name === undefined ? {} : { name: room.name }) };
   append(tables, context, room.id, event, newKey(context.now));
+}
+
+/** The user's clients hear of a room that they did not join. */
+function show(
+  tables: RoomTables,
+  context: RoomContext,
+  room: RoomRecord,
+  offer: NonNullable<IncomingRoom["offer"]>,
+): void {
+  const { account } = context;
+  if (isOccupied(tables, context, room.id)) return;
+  const { nick } = personOf(tables, context, room.id, account.self, undefined);
+  const name = room.name === undefined ? {} : { name: room.name };
+  append(tables, context, room.id, { do: "joined", nick, offer, ...name }, newKey(context.now));
 }
 
 function arrive(
@@ -210,6 +224,7 @@ function expel(
   const clients = tables.occupants(account.id, room.id).map((occupant) => occupant.client);
   if (clients.length > 0)
     tell(tables, context, room.id, { do: "expelled", person: toPerson(own, context), clients, ...why });
+  if (room.self === "joined") append(tables, context, room.id, { do: "forgotten" }, newKey(context.now));
   for (const client of clients) tables.removeOccupant(account.id, room.id, client);
   tables.saveParticipant({ ...own, state: why.how === "banned" ? "banned" : "left", listed: false });
 }

@@ -1,5 +1,5 @@
 // What networks report of rooms on its way into commits and lanes, and from the lanes to those who are there.
-import type { Incoming, OutgoingMessage, RemoteId, Sent } from "#bridge";
+import type { Incoming, IncomingRoom, OutgoingMessage, RemoteId, Sent } from "#bridge";
 import type { Arrivals } from "./arrivals.ts";
 import {
   type AccountId,
@@ -48,8 +48,10 @@ export class RoomReports {
     if (account === undefined) return {};
     const context = this.#o.contextOf(account);
     if (event.type === "room" || event.type === "membership") {
+      // What the user does from here is no news to them.
+      const isOwn = this.#o.arrivals.isJoining(id);
       const work: RoomWork = (tables) => {
-        if (event.type === "room") roomChanged(tables, context, event);
+        if (event.type === "room") roomChanged(tables, context, isOwn ? withoutOffer(event) : event);
         else membershipChanged(tables, context, event);
         if (tables.room(account.id, event.peer.id)?.self === "joined")
           this.#o.arrivals.announce(account.id, event.peer.id);
@@ -132,12 +134,16 @@ export class RoomReports {
   }
 }
 
+const withoutOffer = ({ offer: _, ...event }: IncomingRoom): IncomingRoom => event;
+
 /** The full JIDs that a row is for; for an invitation the user. */
 function clientsOf({ body }: IncomingRow, user: string, present: readonly string[]): readonly string[] {
   if (body.kind === "failed") return [body.origin.from];
   if (body.kind !== "room") return [];
   switch (body.event.do) {
     case "invited":
+    case "joined":
+    case "forgotten":
       return [user];
     case "expelled":
       return body.event.clients;

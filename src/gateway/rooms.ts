@@ -209,7 +209,8 @@ export class Rooms {
     const under = this.#joining.get(key);
     if (under) return under;
     this.#o.slowDown(account.user);
-    const joining = inTime(session.join(target), this.#o.clock)
+    const joining = this.#o.arrivals
+      .during(account.id, inTime(session.join(target), this.#o.clock))
       .then(({ id }) => this.#arrived(account, id))
       .finally(() => this.#joining.delete(key));
     this.#joining.set(key, joining);

@@ -79,6 +79,8 @@ export const NS = {
   hints: "urn:xmpp:hints",
   /** XEP-0356 */
   privilege: "urn:xmpp:privilege:2",
+  pubsub: "http://jabber.org/protocol/pubsub",
+  bookmarks: "urn:xmpp:bookmarks:1",
   /** XEP-0359 */
   sid: "urn:xmpp:sid:0",
   /** XEP-0393 */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type MatrixPerson, saying } from "../kit/matrix-person.ts";
 import type { XmppServerName } from "../lab/xmpp-server.ts";
 import { type MatrixStage, setMatrixStage } from "./matrix-stage.ts";
-import { bare, bodyOf, type Person } from "./person.ts";
+import { bare, bodyOf, type Person, readError } from "./person.ts";
 
 const servers: readonly XmppServerName[] = ["prosody", "ejabberd"];
 const muc = "http://jabber.org/protocol/muc";
@@ -117,5 +117,20 @@ describe.each(servers)("chats of two and group chats, on %s", (xmpp) => {
     await ann.say(third, "now three");
     expect((await heard("now three")).attrs.from).toBe(`${jid}/ann`);
     await expect.poll(direct, { timeout: 20_000 }).toContain(third);
+  });
+
+  it("offers no space as a chat", async () => {
+    const options = { name: "Everything", creation_content: { type: "m.space" }, room_alias_name: "everything" };
+    await ann.client.createRoom({ ...options, preset: "public_chat" as never });
+    await al.client.joinRoom("#everything:matrix.test");
+    const jid = "#everything\\3amatrix.test@matrix.localhost";
+    alice.send(`<presence to='${jid}/al'><x xmlns='${muc}'/></presence>`);
+    const isError = (stanza: Element) => stanza.name === "presence" && stanza.attrs.type === "error";
+    const error = readError(await alice.next(isError, { what: "the refusal", ...patience }));
+    expect(error.condition).toBe("not-acceptable");
+    expect(error.text).toBe("Everything is a space, which holds rooms and is no chat. You are a member of it now.");
+    expect(await alice.ask("rooms everything")).not.toContain("invitation");
+    const isOffer = (stanza: Element) => stanza.getChild("x", `${muc}#user`)?.getChild("invite") !== undefined;
+    expect(alice.stanzas.filter(isOffer).map(bare)).not.toContain(jid);
   });
 });

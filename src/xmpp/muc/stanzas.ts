@@ -1,5 +1,6 @@
 // XEP-0045: Multi-User Chat: the rows of a room's lane as stanzas for each client of the user's that is in it. XEP-0249:
 // Direct MUC Invitations. XEP-0359 (stanza ids), 0203 (history), 0425 (moderation), 0066 (shared files).
+import type { RemoteId } from "#bridge";
 import type { IncomingRow, OutputItem } from "../../gateway/ports.ts";
 import type { RoomEvent, RoomView, Said, Subject } from "../../gateway/room-events.ts";
 import type { ArchiveEntry } from "../../gateway/room-ports.ts";
@@ -50,7 +51,10 @@ function eventStanzas(
         ),
       ];
     case "invited":
+    case "joined":
       return [invitation(item.row, event, to, context)];
+    case "forgotten":
+      return [];
     case "entered":
       return entryStanzas(item, view, event, to, context);
     default:
@@ -157,7 +161,7 @@ function subjectStanza({ jid }: RoomContext, to: string, id: string, { text, by,
 /** Section 7.8.2 and XEP-0249 in one: each client takes the one it knows. */
 function invitation(
   row: IncomingRow,
-  event: Extract<RoomEvent, { readonly do: "invited" }>,
+  event: { readonly by?: RemoteId; readonly name?: string; readonly reason?: string },
   to: string,
   context: WriteContext,
 ): Element {

@@ -4,7 +4,7 @@ import type { Incoming, IncomingRoom, Peer } from "#bridge";
 import type { Reading } from "./incoming.ts";
 import { introduce } from "./members.ts";
 import type { Room } from "./room-state.ts";
-import { type DirectRooms, partnersOf } from "./rooms.ts";
+import { type DirectRooms, partnersOf } from "./direct-rooms.ts";
 
 /** What the core is told when a room that the user is in is another kind of chat from now on. `stamp` makes the ids. */
 export function kindChanged(room: Room, was: Peer, peer: Peer, self: string, stamp: string): Incoming[] {

@@ -4,7 +4,8 @@ import type { Api } from "./api.ts";
 import { MatrixError, matrixError } from "./errors.ts";
 import { type JsonObject, textAt } from "./json.ts";
 import { isUserId } from "./ids.ts";
-import { type DirectRooms, directToJson, parseDirect, partnersOf, type Rooms, withoutChat } from "./rooms.ts";
+import { type DirectRooms, directToJson, parseDirect, partnersOf, withoutChat } from "./direct-rooms.ts";
+import type { Rooms } from "./rooms.ts";
 
 export interface DirectChatsDeps {
   readonly rooms: Rooms;

@@ -9,7 +9,8 @@ import { entriesOf, field, type JsonObject, listAt, objectAt, textAt } from "./j
 import { readInvite, readKnock, readLeft } from "./invites.ts";
 import type { Recipients } from "./recipients.ts";
 import { describeRoom } from "./room-state.ts";
-import { type Draft, isOver, parseDirect, type Rooms } from "./rooms.ts";
+import { parseDirect } from "./direct-rooms.ts";
+import { type Draft, isOver, type Rooms } from "./rooms.ts";
 import type { SentEvents } from "./sent-events.ts";
 import { readTimeline } from "./timeline.ts";
 import { isRoomId } from "./ids.ts";

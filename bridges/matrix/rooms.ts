@@ -1,19 +1,15 @@
 // All rooms of one account, and which of them are chats of two. Changes are made on a draft and become true when the core
 // has committed them, so that a sync answer that is processed again meets the same state.
 import type { Peer, RecordChanges, Records } from "#bridge";
-import { entriesOf, parseBytes, toBytes } from "./json.ts";
+import { type DirectRooms, directToJson, parseDirect, partnersOf, withChat, withoutChat } from "./direct-rooms.ts";
+import { parseBytes, toBytes } from "./json.ts";
 import { copyRoom, differs, newRoom, type Room, roomFromJson, roomToJson } from "./room-state.ts";
 
 const roomPrefix = "room/";
 const directKey = "direct";
 const unwrittenKey = "unwritten";
-/** Nobody has more chats of two; what m.direct holds beyond is not read. */
-const mostDirect = 5000;
 /** Versions of one room; nobody makes more. */
 const mostUpgrades = 100;
-
-/** Rooms by the person they are a chat with (account data `m.direct`). */
-export type DirectRooms = ReadonlyMap<string, readonly string[]>;
 
 export class Rooms {
   readonly self: string;
@@ -288,35 +284,4 @@ function isPair(room: Room): boolean {
 
 function rank(room: Room): number {
   return room.self === "join" ? 1 : 0;
-}
-
-function withChat(chats: DirectRooms, roomId: string, userId: string): DirectRooms {
-  return new Map([...chats, [userId, [...(chats.get(userId) ?? []), roomId]]]);
-}
-
-export function withoutChat(chats: DirectRooms, roomId: string): DirectRooms {
-  const left = [...chats].map(([user, rooms]) => [user, rooms.filter((room) => room !== roomId)] as const);
-  return new Map(left.filter(([, rooms]) => rooms.length > 0));
-}
-
-/** The content of `m.direct`, or of its record. */
-export function parseDirect(content: unknown): DirectRooms {
-  const direct = new Map<string, readonly string[]>();
-  for (const [user, rooms] of entriesOf(content)) {
-    if (direct.size >= mostDirect) break;
-    if (!user.startsWith("@") || user.length > 255 || !Array.isArray(rooms)) continue;
-    direct.set(user, rooms.filter((room) => typeof room === "string").slice(0, 50));
-  }
-  return direct;
-}
-
-export function directToJson(direct: DirectRooms): Record<string, readonly string[]> {
-  return Object.fromEntries(direct);
-}
-
-/** The other way round. */
-export function partnersOf(direct: DirectRooms): ReadonlyMap<string, string> {
-  const partners = new Map<string, string>();
-  for (const [user, rooms] of direct) for (const room of rooms) partners.set(room, user);
-  return partners;
 }

@@ -1,7 +1,8 @@
 // The shared rooms as one of ours sees them: what sending and the verbs of account mode ask of an account's rooms.
 import type { Peer, RemoteId } from "#bridge";
 import type { Room } from "../room-state.ts";
-import type { DirectRooms, Rooms } from "../rooms.ts";
+import type { DirectRooms } from "../direct-rooms.ts";
+import type { Rooms } from "../rooms.ts";
 import { peerIn, type SharedRoom, type SharedRooms, stateFor } from "./shared-rooms.ts";
 
 type View = Pick<

@@ -12,8 +12,8 @@ Component "matrix.example.org"
     -- After a network failure the new connection replaces the dead one at once.
     component_conflict_resolve = "kick_old"
 
--- Optional (XEP-0356, needs the package prosody-modules): contacts appear in the roster without a question, and what is read
--- in another program is read in XMPP clients.
+-- Optional (XEP-0356, needs the package prosody-modules): contacts appear in the roster without a question, rooms in the
+-- bookmarks, and what is read in another program is read in XMPP clients.
 -- Add "privilege" to the modules_enabled of both the component above and this host:
 -- VirtualHost "example.org"
 --     modules_enabled = { "privilege" }

@@ -4,7 +4,8 @@ import type { Api } from "./api.ts";
 import { MatrixError, matrixError } from "./errors.ts";
 import { type JsonObject, textAt } from "./json.ts";
 import { isUserId } from "./ids.ts";
-import { directToJson, parseDirect, type Rooms } from "./rooms.ts";
+import { type DirectRooms, directToJson, parseDirect, partnersOf, withoutChat } from "./direct-rooms.ts";
+import type { Rooms } from "./rooms.ts";
 
 export interface DirectChatsDeps {
   readonly rooms: Rooms;
@@ -51,14 +52,16 @@ export class DirectChats {
 
   /** Puts chats into `m.direct`, person by room, in the background. */
   remember(chats: ReadonlyMap<string, string>): void {
-    this.#writing = this.#writing.then(async () => {
-      try {
-        for (const [roomId, userId] of chats) await this.#write(roomId, userId);
-      } catch (error) {
-        // Other clients then show the chat as a room; the registry here has it.
-        this.#deps.log.warn({ err: error }, "m.direct could not be written");
-      }
-    });
+    for (const [roomId, userId] of chats)
+      this.#change((direct) => {
+        const known = direct.get(userId) ?? [];
+        return known.includes(roomId) ? direct : new Map([...direct, [userId, [...known, roomId]]]);
+      });
+  }
+
+  /** Takes a chat out of `m.direct`, in the background. */
+  forget(roomId: string): void {
+    this.#change((direct) => (partnersOf(direct).has(roomId) ? withoutChat(direct, roomId) : direct));
   }
 
   async close(): Promise<void> {
@@ -103,15 +106,20 @@ export class DirectChats {
     }
   }
 
-  /** Reads the list anew: another client may have written since the last sync. */
-  async #write(roomId: string, userId: string): Promise<void> {
-    const { api, rooms } = this.#deps;
+  /** Reads the list anew: another client may have written since the last sync. `change` returns the same when there is none. */
+  #change(change: (direct: DirectRooms) => DirectRooms): void {
+    const { api, rooms, log } = this.#deps;
     const path = ["v3", "user", rooms.self, "account_data", "m.direct"];
-    const direct = new Map(parseDirect(await api.request("GET", path).catch(emptyIfAbsent)));
-    const known = direct.get(userId) ?? [];
-    if (known.includes(roomId)) return;
-    direct.set(userId, [...known, roomId]);
-    await api.request("PUT", path, { body: directToJson(direct) });
+    this.#writing = this.#writing.then(async () => {
+      try {
+        const direct = parseDirect(await api.request("GET", path).catch(emptyIfAbsent));
+        const changed = change(direct);
+        if (changed !== direct) await api.request("PUT", path, { body: directToJson(changed) });
+      } catch (error) {
+        // Other clients then show the chat as a room; the registry here has it.
+        log.warn({ err: error }, "m.direct could not be written");
+      }
+    });
   }
 }
 

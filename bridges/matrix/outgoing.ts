@@ -22,7 +22,7 @@ import { parseEvents } from "./wire.ts";
 
 export interface OutgoingDeps {
   readonly api: Api;
-  readonly rooms: Pick<Rooms, "self" | "chatWith">;
+  readonly rooms: Pick<Rooms, "self" | "chatWith" | "newestOf">;
   readonly direct: Pick<DirectChats, "open">;
   readonly sender: RoomSender;
   readonly media: Media;
@@ -66,7 +66,8 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
   function placeOf(peer: Peer, target: MessageRef | undefined): string | undefined {
     const named = textAt(target?.context, "room");
     if (named !== undefined && isRoomId(named)) return named;
-    if (peer.kind === "room") return isRoomId(peer.id) ? peer.id : undefined;
+    // Without a place of its own it was said before the first upgrade of the room.
+    if (peer.kind === "room") return isRoomId(peer.id) ? (target ? peer.id : rooms.newestOf(peer.id)) : undefined;
     const chat = rooms.chatWith(peer.id);
     return chat?.self === "join" ? chat.id : undefined;
   }
@@ -77,9 +78,15 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
     throw new BridgeError("reject", "There is no such chat on Matrix.", { condition: "item-not-found" });
   }
 
-  /** As `roomOf`, but a person without a chat gets one. */
-  async function openRoom(peer: Peer, target: MessageRef | undefined): Promise<string> {
+  /** Where something new is said: in the version of a room that is open. */
+  function openPlaceOf(peer: Peer, target: MessageRef | undefined): string | undefined {
     const roomId = placeOf(peer, target);
+    return roomId === undefined ? undefined : rooms.newestOf(roomId);
+  }
+
+  /** The same, but a person without a chat gets one. */
+  async function openRoom(peer: Peer, target: MessageRef | undefined): Promise<string> {
+    const roomId = openPlaceOf(peer, target);
     if (roomId !== undefined) return roomId;
     if (peer.kind === "room" || !isUserId(peer.id)) return roomOf(peer);
     return direct.open(peer.id);
@@ -112,7 +119,7 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
     roomOf,
     // A retry goes where the first attempt went, even if the chat with that person has moved meanwhile.
     async prepare(message) {
-      const roomId = placeOf(message.peer, message.replyTo);
+      const roomId = openPlaceOf(message.peer, message.replyTo);
       return roomId === undefined ? null : toJson(await freeze(message, roomId));
     },
     async send(message, prepared) {
@@ -129,7 +136,7 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
       return {
         id,
         context: {
-          ...(message.peer.kind === "contact" ? { room: roomId } : {}),
+          ...(roomId === message.peer.id ? {} : { room: roomId }),
           ...(thread === undefined ? {} : { thread }),
         },
         ...(thread === undefined ? {} : { thread }),

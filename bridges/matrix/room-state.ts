@@ -1,6 +1,7 @@
 // What is known of one room: only what this bridge needs, so that an account in many rooms costs little.
 import type { IncomingRoom } from "#bridge";
 import { avatarIn } from "./events/media.ts";
+import { isRoomId } from "./ids.ts";
 import { entriesOf, field, type JsonObject, listAt, numberAt, objectAt, textAt } from "./json.ts";
 import { cleanLabel, cleanText, cutAt } from "./text/characters.ts";
 import type { RoomEvent } from "./wire.ts";
@@ -45,8 +46,19 @@ export interface Room {
   invitedBy?: string;
   /** An invitation to a chat of two. */
   directInvite: boolean;
+  /** A chat of two that is shown as a group chat: a third one was there, or the user wants it so. */
+  asRoom?: boolean;
   /** The last one who left: a chat of two is over when its other person did. */
   lastLeft?: string;
+  /** The room that is to take this one's place (m.room.tombstone), and by whose word. */
+  successor?: string;
+  replacedBy?: string;
+  /** The user is to be taken along. */
+  following?: boolean;
+  /** The room whose place this one says to take (m.room.create). Believed where that one names this one. */
+  predecessor?: string;
+  /** The first of the rooms that this one continues: the core knows all of them under its id. */
+  origin?: string;
   /** The newest event of the timeline. */
   lastEvent?: string;
   /** When something was last said here, in milliseconds since the epoch. */
@@ -67,6 +79,7 @@ export const stateTypes: readonly string[] = [
   "m.room.history_visibility",
   "m.room.join_rules",
   "m.room.create",
+  "m.room.tombstone",
   "m.room.power_levels",
   "m.room.member",
 ];
@@ -120,7 +133,10 @@ export function applyState(
     case "m.room.create":
       room.space = textAt(content, "type") === "m.space";
       room.create = { sender: event.sender, content: kept(content, ["room_version", "additional_creators"]) };
-      return;
+      return setRoom(room, "predecessor", textAt(objectAt(content, "predecessor"), "room_id"));
+    case "m.room.tombstone":
+      room.replacedBy = event.sender;
+      return setRoom(room, "successor", textAt(content, "replacement_room"));
   }
 }
 
@@ -195,6 +211,11 @@ function setText(
   else room[key] = text.slice(0, longestText);
 }
 
+function setRoom(room: Room, key: "successor" | "predecessor", id: string | undefined): void {
+  if (id === undefined || !isRoomId(id) || id === room.id) delete room[key];
+  else room[key] = id;
+}
+
 /** How a room is called: by name, alias, or after those in it (Client-Server API, "Calculating the display name"). */
 export function displayName(room: Room): string | undefined {
   if (room.name !== undefined) return room.name;
@@ -223,10 +244,12 @@ export function differs(one: Room, other: Room): boolean {
   return standing(one) !== standing(other);
 }
 
-/** For a record. A room that was left keeps only what must never be forgotten. */
+/** For a record. A room that was left keeps only what must never be forgotten, and its place among those it continues. */
 export function roomToJson(room: Room): unknown {
-  if (room.self === "leave" || room.self === "ban")
-    return { self: room.self, encrypted: room.encrypted, encryption: room.encryption };
+  if (room.self === "leave" || room.self === "ban") {
+    const { self, encrypted, encryption, successor, origin } = room;
+    return { self, encrypted, encryption, successor, origin };
+  }
   const { id: _, members, ...rest } = room;
   return { ...rest, members: [...members] };
 }

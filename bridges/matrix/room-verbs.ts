@@ -7,12 +7,15 @@ import { isRoomAlias, isRoomId, isUserId } from "./ids.ts";
 import { entriesOf, field, type JsonObject, listAt, numberAt, objectAt, textAt } from "./json.ts";
 import { introduce } from "./members.ts";
 import { displayName, type Member, type Room } from "./room-state.ts";
-import type { Rooms } from "./rooms.ts";
+import { nameOf, type Rooms } from "./rooms.ts";
 import { cleanLabel, cleanName } from "./text/characters.ts";
 
 export interface RoomVerbsDeps {
   readonly api: Api;
-  readonly rooms: Pick<Rooms, "self" | "get" | "all" | "direct" | "chatWith" | "peerOf">;
+  readonly rooms: Pick<
+    Rooms,
+    "self" | "get" | "all" | "direct" | "chatWith" | "peerOf" | "newestOf" | "isOver" | "isAside" | "showAsRoom"
+  >;
   readonly host: Pick<Host, "deliver">;
   /** Resolves with the next committed sync answer, or after the time. */
   readonly nextSync: (ms: number) => Promise<void>;
@@ -36,7 +39,11 @@ export class RoomVerbs {
   async listRooms(): Promise<readonly RoomSummary[]> {
     const { rooms } = this.#deps;
     const here = [...rooms.all()].filter(
-      (room) => (room.self === "join" || room.self === "invite") && !room.space && rooms.peerOf(room).kind === "room",
+      (room) =>
+        (room.self === "join" || room.self === "invite") &&
+        !room.space &&
+        !rooms.isOver(room) &&
+        (rooms.peerOf(room).kind === "room" || rooms.isAside(room)),
     );
     return here.slice(0, mostListed).map(summaryOf);
   }
@@ -53,25 +60,65 @@ export class RoomVerbs {
   async join(room: RemoteId): Promise<{ readonly id: RemoteId }> {
     const { rooms } = this.#deps;
     if (!isRoomId(room) && !isRoomAlias(room)) throw nothingThere(room);
-    const known = rooms.get(room)?.self === "join";
-    const answer = known ? { room_id: room } : await this.#request("POST", ["v3", "join", room], {});
+    const target = rooms.newestOf(room);
+    const known = rooms.get(target)?.self === "join";
+    const answer = known ? { room_id: target } : await this.#enter(target);
     const id = textAt(answer, "room_id");
     if (id === undefined || !isRoomId(id)) throw nothingThere(room);
     for (const deadline = Date.now() + joinPatience; rooms.get(id)?.self !== "join" && Date.now() < deadline; ) {
       await this.#deps.nextSync(1000);
     }
     await this.#introduce(id);
-    return { id };
+    const joined = rooms.get(id);
+    if (joined?.space === true) {
+      const name = cleanLabel(displayName(joined) ?? room, 100);
+      const text = `${name} is a space, which holds rooms and is no chat. You are a member of it now.`;
+      throw new BridgeError("reject", text, { condition: "not-acceptable" });
+    }
+    return { id: joined === undefined ? id : nameOf(joined) };
   }
 
+  /** Where one has to knock, that is done: the answer to it is an invitation, or none. */
+  async #enter(target: string): Promise<JsonObject> {
+    const { api } = this.#deps;
+    try {
+      return await api.request("POST", ["v3", "join", target], { body: {} });
+    } catch (cause) {
+      const isClosed = cause instanceof MatrixError && cause.code === "M_FORBIDDEN";
+      if (!isClosed || !(await this.#knock(target))) throw matrixError(cause);
+      const text = "You have knocked at this room. When somebody lets you in, you get an invitation.";
+      throw new BridgeError("reject", text, { condition: "registration-required", cause });
+    }
+  }
+
+  /** False: this room does not want that either. */
+  async #knock(target: string): Promise<boolean> {
+    try {
+      await this.#deps.api.request("POST", ["v3", "knock", target], { body: {} });
+      return true;
+    } catch (cause) {
+      if (cause instanceof MatrixError && cause.status >= 400 && cause.status < 500 && cause.status !== 429)
+        return false;
+      throw matrixError(cause);
+    }
+  }
+
+  /** Its older versions too, as other clients do: nobody reads on in a room that they left. */
   async leave(room: RemoteId): Promise<void> {
     if (!isRoomId(room)) throw nothingThere(room);
-    await this.#request("POST", ["v3", "rooms", room, "leave"], {});
+    const { rooms } = this.#deps;
+    const newest = rooms.newestOf(room);
+    await this.#request("POST", ["v3", "rooms", newest, "leave"], {});
+    for (const { id, self, origin } of rooms.all()) {
+      if (id === newest || self !== "join" || (origin ?? id) !== room) continue;
+      await this.#request("POST", ["v3", "rooms", id, "leave"], {});
+    }
   }
 
   async changeRoom(room: RemoteId, change: RoomChange): Promise<void> {
     if (!isRoomId(room)) throw nothingThere(room);
-    const base = ["v3", "rooms", room];
+    const id = this.#deps.rooms.newestOf(room);
+    const base = ["v3", "rooms", id];
     switch (change.do) {
       case "subject":
         await this.#request("PUT", [...base, "state", "m.room.topic"], { topic: change.text });
@@ -83,7 +130,7 @@ export class RoomVerbs {
         await this.#request("POST", [...base, "kick"], person(change));
         return;
       case "rank":
-        return this.#setRank(room, change);
+        return this.#setRank(id, change);
       case "nick": {
         const path = [...base, "state", "m.room.member", this.#deps.rooms.self];
         const member = await this.#request("GET", path);
@@ -128,11 +175,14 @@ export class RoomVerbs {
   /** Tells of a room and of those in it, when the user looks into it. */
   async #introduce(id: string): Promise<void> {
     const { rooms, host } = this.#deps;
+    // Who goes into a chat of two as a group chat wants it to be one.
+    const known = rooms.get(id);
+    if (known !== undefined && rooms.peerOf(known).kind === "contact" && !known.space) await rooms.showAsRoom(id);
     const room = rooms.get(id);
     if (room === undefined || rooms.peerOf(room).kind !== "room") return;
     const members = await this.#everybody(room);
     const stamp = `seen ${id} ${Date.now()}`;
-    await host.deliver(introduce({ ...room, members }, { kind: "room", id }, rooms.self, stamp, Date.now()));
+    await host.deliver(introduce({ ...room, members }, rooms.peerOf(room), rooms.self, stamp, Date.now()));
   }
 
   async #everybody(room: Room): Promise<Map<string, Member>> {
@@ -167,7 +217,7 @@ export class RoomVerbs {
 function summaryOf(room: Room): RoomSummary {
   const name = displayName(room);
   return {
-    id: room.id,
+    id: nameOf(room),
     ...(name === undefined ? {} : { name: cleanLabel(name) }),
     ...(room.alias === undefined ? {} : { address: room.alias }),
     ...(room.joinedCount === undefined ? {} : { members: room.joinedCount }),

@@ -1,17 +1,15 @@
 // All rooms of one account, and which of them are chats of two. Changes are made on a draft and become true when the core
 // has committed them, so that a sync answer that is processed again meets the same state.
 import type { Peer, RecordChanges, Records } from "#bridge";
-import { entriesOf, parseBytes, toBytes } from "./json.ts";
+import { type DirectRooms, directToJson, parseDirect, partnersOf, withChat, withoutChat } from "./direct-rooms.ts";
+import { parseBytes, toBytes } from "./json.ts";
 import { copyRoom, differs, newRoom, type Room, roomFromJson, roomToJson } from "./room-state.ts";
 
 const roomPrefix = "room/";
 const directKey = "direct";
 const unwrittenKey = "unwritten";
-/** Nobody has more chats of two; what m.direct holds beyond is not read. */
-const mostDirect = 5000;
-
-/** Rooms by the person they are a chat with (account data `m.direct`). */
-export type DirectRooms = ReadonlyMap<string, readonly string[]>;
+/** Versions of one room; nobody makes more. */
+const mostUpgrades = 100;
 
 export class Rooms {
   readonly self: string;
@@ -100,12 +98,45 @@ export class Rooms {
     draft.commit();
   }
 
+  /** The newest of the rooms that are this one to the core, which the user is or was in. */
+  newestOf(id: string): string {
+    let newest = id;
+    for (let count = 0; count < mostUpgrades; count++) {
+      const room = this.#rooms.get(newest);
+      const next = this.#rooms.get(room?.successor ?? "");
+      if (room === undefined || next?.origin === undefined || next.origin !== nameOf(room)) break;
+      newest = next.id;
+    }
+    return newest;
+  }
+
+  /** Whether the room goes on in another one that the user is in. */
+  isOver(room: Room): boolean {
+    return this.newestOf(room.id) !== room.id;
+  }
+
   partnerOf(roomId: string): string | undefined {
     return this.#partners.get(roomId);
   }
 
   peerOf(room: Room): Peer {
     return peerOf(room, this.partnerOf(room.id));
+  }
+
+  /** One of several chats with a person, and not the one that goes on. */
+  isAside(room: Room): boolean {
+    const partner = this.partnerOf(room.id);
+    return partner !== undefined && this.peerOf(room).kind === "contact" && this.chatWith(partner)?.id !== room.id;
+  }
+
+  /** From now on the room is shown as a group chat, whatever `m.direct` says. */
+  showAsRoom(roomId: string): Promise<void> {
+    return this.exclusive(async () => {
+      const draft = this.draft();
+      draft.room(roomId).asRoom = true;
+      await this.#records.save(draft.records());
+      draft.commit();
+    });
   }
 
   /** The chat with a person: where something was said last; one they invite to when there is no other. */
@@ -115,6 +146,7 @@ export class Rooms {
       if (room.self === "invite" && room.directInvite && room.invitedBy === userId) candidates.push(room);
     }
     return candidates
+      .filter((room) => !room.asRoom && !this.isOver(room))
       .filter((room) => (room.self === "join" || room.self === "invite") && isPair(room) && room.lastLeft !== userId)
       .toSorted((a, b) => rank(b) - rank(a) || b.activeAt - a.activeAt)[0];
   }
@@ -141,6 +173,11 @@ export class Draft {
   /** As it is after the changes so far; not to be changed. */
   peek(id: string): Room | undefined {
     return this.#rooms.get(id) ?? this.#base.get(id);
+  }
+
+  /** Those that were asked for to be changed. */
+  touched(): Iterable<Room> {
+    return this.#rooms.values();
   }
 
   /** To be changed. One that was not known begins as left. */
@@ -178,8 +215,18 @@ export class Draft {
     return true;
   }
 
+  /** A chat that is none any more. `m.direct` may still name it for a while. */
+  removeDirect(roomId: string): void {
+    const { direct, unwritten } = this.#chats ?? this.#base;
+    this.#setChats({ direct: withoutChat(direct, roomId), unwritten: withoutChat(unwritten, roomId) });
+  }
+
+  partnerOf(roomId: string): string | undefined {
+    return this.#partners === undefined ? this.#base.partnerOf(roomId) : this.#partners.get(roomId);
+  }
+
   peerOf(room: Room): Peer {
-    return peerOf(room, this.#partners === undefined ? this.#base.partnerOf(room.id) : this.#partners.get(room.id));
+    return peerOf(room, this.partnerOf(room.id));
   }
 
   /** Whether more is new than where timelines stand. */
@@ -216,7 +263,19 @@ export class Draft {
 /** A chat of two is its other person; with a third in it, it is a room. */
 function peerOf(room: Room, partner: string | undefined): Peer {
   const other = partner ?? (room.self === "invite" && room.directInvite ? room.invitedBy : undefined);
-  return other !== undefined && isPair(room) ? { kind: "contact", id: other } : { kind: "room", id: room.id };
+  return other !== undefined && isPair(room) && !room.asRoom
+    ? { kind: "contact", id: other }
+    : { kind: "room", id: nameOf(room) };
+}
+
+/** Whether the room goes on in another one that the user was in. */
+export function isOver(room: Room, rooms: Pick<Draft, "peek">): boolean {
+  return room.successor !== undefined && rooms.peek(room.successor)?.origin === nameOf(room);
+}
+
+/** The id that the core knows a room by: it stays over upgrades. */
+export function nameOf(room: Pick<Room, "id" | "origin">): string {
+  return room.origin ?? room.id;
 }
 
 function isPair(room: Room): boolean {
@@ -225,30 +284,4 @@ function isPair(room: Room): boolean {
 
 function rank(room: Room): number {
   return room.self === "join" ? 1 : 0;
-}
-
-function withChat(chats: DirectRooms, roomId: string, userId: string): DirectRooms {
-  return new Map([...chats, [userId, [...(chats.get(userId) ?? []), roomId]]]);
-}
-
-/** The content of `m.direct`, or of its record. */
-export function parseDirect(content: unknown): DirectRooms {
-  const direct = new Map<string, readonly string[]>();
-  for (const [user, rooms] of entriesOf(content)) {
-    if (direct.size >= mostDirect) break;
-    if (!user.startsWith("@") || user.length > 255 || !Array.isArray(rooms)) continue;
-    direct.set(user, rooms.filter((room) => typeof room === "string").slice(0, 50));
-  }
-  return direct;
-}
-
-export function directToJson(direct: DirectRooms): Record<string, readonly string[]> {
-  return Object.fromEntries(direct);
-}
-
-/** The other way round. */
-export function partnersOf(direct: DirectRooms): ReadonlyMap<string, string> {
-  const partners = new Map<string, string>();
-  for (const [user, rooms] of direct) for (const room of rooms) partners.set(room, user);
-  return partners;
 }

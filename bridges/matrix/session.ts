@@ -7,6 +7,8 @@ import { DirectChats } from "./direct-chats.ts";
 import { Encryption } from "./encryption.ts";
 import { EncryptionCommands } from "./encryption-commands.ts";
 import { matrixError } from "./errors.ts";
+import { History } from "./history.ts";
+import { knockCommand } from "./knock-command.ts";
 import { createMedia } from "./media.ts";
 import type { MatrixOptions } from "./options.ts";
 import { revoke } from "./oauth.ts";
@@ -16,12 +18,15 @@ import { openAvatar, profile } from "./people.ts";
 import { Recipients } from "./recipients.ts";
 import { RoomSender } from "./room-sender.ts";
 import { RoomVerbs } from "./room-verbs.ts";
-import { partnersOf, Rooms } from "./rooms.ts";
+import { partnersOf } from "./direct-rooms.ts";
+import { Rooms } from "./rooms.ts";
 import { SecondReading } from "./second-reading.ts";
 import { SentEvents } from "./sent-events.ts";
+import { switchCommand } from "./switch-command.ts";
 import { SyncLoop, type SyncTimes, syncTimes } from "./sync.ts";
 import { openTokens } from "./tokens.ts";
 import { Unreadable } from "./unreadable.ts";
+import { Upgrades } from "./upgrades.ts";
 import type { MatrixVerb } from "./verbs.ts";
 
 export interface AccountSessionDeps {
@@ -55,16 +60,19 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     log,
     signal,
   });
+  const notice = (text: string): void =>
+    void host.notice(text).catch((error: unknown) => log.warn({ err: error }, "a notice was lost"));
   const secondReading = new SecondReading({ host, rooms, encryption, unreadable, log });
   const commands = new EncryptionCommands({
     self,
     encryption,
     rooms,
     unreadable,
-    notice: (text) => void host.notice(text).catch((error: unknown) => log.warn({ err: error }, "a notice was lost")),
+    notice,
     signal,
   });
   const direct = new DirectChats({ rooms, api, log, encrypt: () => encryption.isVerified() });
+  const upgrades = new Upgrades({ api, rooms, host, log });
   const sender = new RoomSender({ api, rooms, encryption, sent });
   const media = createMedia({ api, fetch, maxUploadBytes: options.accounts.maxUploadBytes, signal });
   const onSent = (roomId: string): void => passing.messageSent(roomId);
@@ -82,6 +90,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     typing: new Map(),
     history: new Set<string>(),
     hint,
+    notice,
     log,
   };
   const loop = new SyncLoop({
@@ -90,12 +99,16 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     times: { ...syncTimes, ...deps.times },
     presence: () => passing.presence,
     onDirect: (chats) => direct.remember(chats),
+    onSuccessors: (successors) => upgrades.follow(successors),
     onCommitted: () => secondReading.run(),
   });
   const verbs = new RoomVerbs({ api, rooms, host, nextSync: (ms) => loop.next(ms) });
 
+  const history = new History({ api, rooms, encryption, unreadable, host });
+
   // Those that an earlier process did not come to write.
   direct.remember(partnersOf(rooms.unwritten));
+  upgrades.resume();
   loop.start();
   return {
     prepare: (message) => outgoing.prepare(message),
@@ -113,10 +126,11 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     join: (room) => verbs.join(room),
     leave: (room) => verbs.leave(room),
     changeRoom: (room, change) => verbs.changeRoom(room, change),
+    history: (room, request) => history.read(room, request),
     search: (text) => verbs.search(text),
     profile: (id) => profile(api, id),
     openAvatar: (avatar, pixels, wanted) => openAvatar(api, avatar, pixels, wanted),
-    commands: commands.list,
+    commands: [...commands.list, switchCommand({ rooms, direct, host }), knockCommand({ rooms, api })],
     async signOut() {
       // A pasted token is the user's to keep or to end: it may be in use elsewhere.
       if (credentials.kind === "token") return;
@@ -129,6 +143,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
       closing.abort();
       await loop.close();
       await direct.close();
+      await upgrades.close();
       await secondReading.close();
       await encryption.close();
     },

@@ -5,6 +5,7 @@ import { MatrixError, matrixError } from "./errors.ts";
 import { type Reader, type Reading, readSync } from "./incoming.ts";
 import { type JsonObject, textAt } from "./json.ts";
 import { stateTypes } from "./room-state.ts";
+import type { Successor } from "./upgrades.ts";
 
 export interface SyncTimes extends BackoffTimes {
   /** How long the server may keep a poll without news (ms). */
@@ -21,6 +22,8 @@ export interface SyncDeps {
   readonly presence: () => string;
   /** Chats of two that `m.direct` has to learn of: person by room. Must not throw. */
   readonly onDirect: (chats: ReadonlyMap<string, string>) => void;
+  /** Rooms to go into: see upgrades.ts. Must not throw. */
+  readonly onSuccessors: (successors: ReadonlyMap<string, Successor>) => void;
   /** An answer was committed. Must not throw. */
   readonly onCommitted: () => void;
 }
@@ -139,7 +142,7 @@ export class SyncLoop {
 
   /** Reads, tells and commits one answer. */
   async #take(answer: JsonObject, next: string): Promise<void> {
-    const { host, reader, onDirect } = this.#deps;
+    const { host, reader, onDirect, onSuccessors } = this.#deps;
     let waiting: Incoming[] = [];
     // Without the token: a crash in between brings the same events again, and the core knows them.
     const emit = async (events: readonly Incoming[]): Promise<void> => {
@@ -168,6 +171,7 @@ export class SyncLoop {
     this.#since = next;
     this.#resync = false;
     if (reading.newDirect.size > 0) onDirect(reading.newDirect);
+    if (reading.successors.size > 0) onSuccessors(reading.successors);
     host.log.debug({ events: waiting.length }, "sync");
   }
 

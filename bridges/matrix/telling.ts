@@ -9,7 +9,7 @@ import { ranksChanged } from "./members.ts";
 import { resultOf } from "./poll-count.ts";
 import type { Room } from "./room-state.ts";
 import type { Unread } from "./unreadable.ts";
-import type { RoomEvent } from "./wire.ts";
+import { parseEvent, type RoomEvent } from "./wire.ts";
 
 export async function tell(event: RoomEvent, room: Room, reading: Reading): Promise<readonly Incoming[]> {
   const { self, draft, encryption, unread, unreadable } = reading;
@@ -78,19 +78,56 @@ function kept({ unsigned: _, ...event }: RoomEvent): RoomEvent {
   return event;
 }
 
-type Telling = Pick<Reading, "self" | "draft"> & Pick<EventContext, "undecryptable" | "pollResult">;
+type Telling = Pick<Reading, "self" | "draft"> & Pick<EventContext, "undecryptable" | "pollResult" | "name">;
+
+/** What an event of the past says, and what to remember when it cannot be read yet. */
+export async function tellPast(
+  event: RoomEvent,
+  room: Room,
+  { encryption, ...telling }: Pick<Reading, "self" | "draft" | "encryption"> & { readonly name?: string | undefined },
+): Promise<{ readonly news: readonly Incoming[]; readonly unread?: Unread }> {
+  if (event.type !== "m.room.encrypted") return { news: newsFrom(withLastText(event), room, telling) };
+  const read = await encryption.decrypt(room.id, { ...event });
+  if (read.kind === "ok") {
+    const edit = lastEdit(event);
+    const newer = edit === undefined ? undefined : await encryption.decrypt(room.id, { ...edit });
+    const plain = decrypted(event, read.event);
+    const text = newer?.kind === "ok" ? objectAt(objectAt(newer.event, "content"), "m.new_content") : {};
+    return { news: newsFrom(withText(plain, text), room, telling) };
+  }
+  const news = newsFrom(event, room, { ...telling, undecryptable: await placeholderFor(read, encryption) });
+  if (read.kind !== "missing") return { news };
+  return { news, unread: { event: kept(event), key: read.key, at: Date.now() } };
+}
+
+/** The server bundles the newest edit with what it changes (Client-Server API, "Aggregations of event replacements"). */
+function lastEdit(event: RoomEvent): RoomEvent | undefined {
+  const edit = parseEvent(objectAt(objectAt(event.unsigned, "m.relations"), "m.replace"));
+  return edit?.sender === event.sender ? edit : undefined;
+}
+
+function withLastText(event: RoomEvent): RoomEvent {
+  return withText(event, objectAt(lastEdit(event)?.content, "m.new_content"));
+}
+
+/** What the message answers is said in its first version only. */
+function withText(event: RoomEvent, text: JsonObject): RoomEvent {
+  if (Object.keys(text).length === 0) return event;
+  const relation = event.content["m.relates_to"];
+  return { ...event, content: { ...text, ...(relation === undefined ? {} : { "m.relates_to": relation }) } };
+}
 
 function newsFrom(
   event: RoomEvent,
   room: Room,
-  { self, draft, undecryptable, pollResult }: Telling,
+  { self, draft, undecryptable, pollResult, name = room.members.get(event.sender)?.name }: Telling,
 ): readonly Incoming[] {
   const peer = draft.peerOf(room);
   const news = eventToIncoming(event, {
     self,
     peer,
     direct: peer.kind === "contact",
-    name: room.members.get(event.sender)?.name,
+    name,
     arrivedAt: Date.now(),
     undecryptable,
     pollResult,
@@ -100,9 +137,9 @@ function newsFrom(
   return news.map((one) => withPlace(one, room));
 }
 
-/** Several chats with one person look like one: what answers a message must find the room of it again. */
+/** Several rooms may look like one: what answers a message, or changes it, must find the room of it again. */
 function withPlace(news: Incoming, room: Room): Incoming {
-  if (news.type !== "message" || news.peer.kind !== "contact") return news;
+  if (news.type !== "message" || news.peer.id === room.id) return news;
   return { ...news, context: { ...(isObject(news.context) ? news.context : {}), room: room.id } };
 }
 

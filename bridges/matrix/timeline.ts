@@ -1,5 +1,6 @@
 // One joined room of a sync answer: its state, the gap before its timeline, and the timeline as news.
 import type { Incoming, IncomingMessage } from "#bridge";
+import { noteCrowd, offered } from "./chat-kinds.ts";
 import { MatrixError } from "./errors.ts";
 import { fillGap, type Filled } from "./gaps.ts";
 import type { Reading } from "./incoming.ts";
@@ -7,6 +8,7 @@ import { field, isObject, listAt, objectAt, textAt } from "./json.ts";
 import { introduce } from "./members.ts";
 import { applyState, applySummary, type Membership, type Room } from "./room-state.ts";
 import { tell } from "./telling.ts";
+import { anew, readUpgrade } from "./upgrades.ts";
 import { parseEvents, type RoomEvent, transactionOf } from "./wire.ts";
 
 /** Events of the first sync that are remembered as history. */
@@ -23,6 +25,9 @@ export async function readTimeline(roomId: string, data: unknown, reading: Readi
   // MSC4222: `state_after` is the state after the timeline, `state` the one before it.
   const after = field(data, "state_after") ?? field(data, "org.matrix.msc4222.state_after");
   if (!isObject(after)) applyAll(room, listAt(objectAt(data, "state"), "events"), self);
+  // Whose place it takes decides whose news its events are.
+  for (const event of [...timeline, ...parseEvents(isObject(after) ? listAt(after, "events") : [])])
+    if (event.type === "m.room.create") applyState(room, event, self);
   applySummary(room, objectAt(data, "summary"));
   noteRecipients(roomId, data, timeline, reading);
   // Rooms come in pieces while they are being made: the invitation may be in a later answer than the room.
@@ -35,12 +40,15 @@ export async function readTimeline(roomId: string, data: unknown, reading: Readi
       noteActivity(room, event);
     }
   } else {
+    await readUpgrade(room, reading);
+    await noteCrowd(room, before, reading);
     const news = await newsOf(room, before?.self, timeline, data, reading);
     for (const event of news) await reading.emit(await readOne(event, room, reading));
   }
   if (isObject(after)) applyAll(room, listAt(after, "events"), self);
   // An answer may tell of the state only.
   room.self = "join";
+  await readUpgrade(room, reading);
   if (!room.encrypted) return;
   reading.rooms.noteEncrypted(roomId);
   await reading.encryption.start();
@@ -118,8 +126,10 @@ async function newsOf(
   const own = events.find(isStart);
   const peer = reading.draft.peerOf(room);
   const id = own?.event_id ?? `joined ${room.id} ${since}`;
-  if (peer.kind === "room" && !room.space)
-    await reading.emit(introduce(room, peer, self, id, own?.origin_server_ts ?? Date.now()));
+  if (peer.kind === "room" && !room.space) {
+    const told = introduce(room, peer, self, id, own?.origin_server_ts ?? Date.now());
+    await reading.emit(room.origin === undefined ? told.map((event) => offered(event)) : anew(told));
+  }
   return events.slice(first + 1);
 }
 
@@ -148,8 +158,12 @@ function gapNotice(room: Room, timeline: readonly RoomEvent[], { draft, since }:
     peer,
     from: peer.id,
     sentAt: timeline[0]?.origin_server_ts ?? Date.now(),
-    text: "Earlier messages of this chat are missing here: there were too many while the gateway was away. They are in your Matrix client.",
+    text:
+      peer.kind === "room"
+        ? "Earlier messages are missing here: there were too many while the gateway was away. The archive of this room brings them when you read back."
+        : "Earlier messages of this chat are missing here: there were too many while the gateway was away. They are in your Matrix client.",
     automatic: true,
+    gap: true,
   };
 }
 

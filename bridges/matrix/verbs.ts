@@ -14,6 +14,7 @@ export const matrixVerbs = [
   "join",
   "leave",
   "changeRoom",
+  "history",
   "search",
   "profile",
   "openAvatar",

@@ -1,5 +1,13 @@
 // Rooms of the toy network: who is in them, and what everybody in them is told.
-import { type AvatarId, BridgeError, type Incoming, type Rank, type RoomChange, type RoomSummary } from "#bridge";
+import {
+  type AvatarId,
+  BridgeError,
+  type Incoming,
+  type IncomingMessage,
+  type Rank,
+  type RoomChange,
+  type RoomSummary,
+} from "#bridge";
 
 interface ToyMember {
   name: string;
@@ -34,6 +42,8 @@ type Exit = "left" | "kicked" | "banned";
 
 export class ToyRooms {
   readonly all = new Map<string, ToyRoom>();
+  /** By room, oldest first: what nobody was told of when it was said. */
+  readonly past = new Map<string, readonly IncomingMessage[]>();
   readonly #tell: (to: string, ...events: readonly Incoming[]) => void;
   readonly #avatarOf: (who: string) => AvatarId | undefined;
   #events = 0;
@@ -94,6 +104,18 @@ export class ToyRooms {
     this.show(who, room);
     this.#toOthers(room, who, this.#membership(room, who, who, "joined"));
     return room;
+  }
+
+  /** What was said before anybody was told: the newest first. */
+  older(
+    where: string,
+    before: string | undefined,
+    limit: number,
+  ): { readonly page: readonly IncomingMessage[]; readonly complete: boolean } {
+    const all = this.past.get(this.#room(where).id) ?? [];
+    const end = all.findIndex(({ id }) => id === before);
+    const rest = all.slice(0, end < 0 ? all.length : end).toReversed();
+    return { page: rest.slice(0, limit), complete: rest.length <= limit };
   }
 
   /** All that somebody in a room is told of it. */

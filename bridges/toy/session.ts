@@ -2,6 +2,8 @@ import {
   type Account,
   BridgeError,
   type FileContent,
+  type HistoryPage,
+  type HistoryRequest,
   type Host,
   type Incoming,
   type MessageRef,
@@ -20,7 +22,7 @@ import type { ToyOptions } from "./options.ts";
 
 const pageSize = 50;
 
-const roomVerbs = ["join", "leave", "changeRoom", "listRooms"] as const;
+const roomVerbs = ["join", "leave", "changeRoom", "listRooms", "history"] as const;
 export const toyVerbs = [
   "markRead",
   "edit",
@@ -122,6 +124,17 @@ export class ToySession implements Session<ToyVerb> {
 
   async changeRoom(room: string, change: RoomChange): Promise<void> {
     this.#network.rooms.change(this.#self, room, change);
+  }
+
+  async history(room: string, { before, limit }: HistoryRequest): Promise<HistoryPage> {
+    const { page, complete } = this.#network.rooms.older(room, before, limit);
+    const events = page.map((message, index): Incoming => {
+      const next = page[index - 1]?.id ?? before;
+      return { ...message, past: next === undefined ? {} : { before: next } };
+    });
+    await this.#host.deliver(events);
+    const oldest = page.at(-1)?.id;
+    return { complete, ...(oldest === undefined ? {} : { oldest }) };
   }
 
   /** Those who wrote to this name or were written to. */

@@ -8,7 +8,7 @@ interface IncomingBase {
   /** The event's id on the network: what makes a replay recognisable. Unique per account and type. */
   readonly id: RemoteId;
   readonly peer: Peer;
-  /** Who did it; "self" is the user acting from another program. */
+  /** Who did it; "self" is the user acting from another program. The id of the room itself: a line about it, by nobody in it. */
   readonly from: RemoteId | "self";
   /** Milliseconds since the epoch. */
   readonly sentAt: number;
@@ -72,6 +72,10 @@ export interface IncomingMessage extends IncomingBase {
   readonly mentions?: readonly (RemoteId | "self")[];
   /** Kept with the id and handed back in a later `MessageRef`. */
   readonly context?: Json;
+  /** In a room: messages before this one are missing. It says so to people, until `history` has brought them. */
+  readonly gap?: boolean;
+  /** In a room, from `history`: it belongs into the archive right before the message with this id, and is no news. */
+  readonly past?: { readonly before?: RemoteId };
 }
 
 /** The new text of an earlier message by the same sender; the core drops it when another one sent that (XEP-0308). */
@@ -109,6 +113,13 @@ export interface IncomingRoom extends IncomingBase {
   readonly members?: number;
   /** null: it has no picture. */
   readonly avatar?: AvatarId | null;
+  /** The network made it anew: nobody but the user is in it any more, until told of again. */
+  readonly anew?: boolean;
+  /**
+   * The user is in it without having joined from here: it becomes a bookmark of theirs where their server lets us (XEP-0402);
+   * where not, "ask" invites them. "invite" does so in any case.
+   */
+  readonly offer?: "list" | "ask" | "invite";
   /** The user's own state in it. */
   readonly self?: "joined" | "invited" | "left";
 }

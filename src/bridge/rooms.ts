@@ -14,6 +14,22 @@ export interface RoomSummary {
   readonly invitedBy?: RemoteId;
 }
 
+/** Messages of a room that were said before others. */
+export interface HistoryRequest {
+  /** The id of a message: what was said before it. Left out: the newest. */
+  readonly before?: RemoteId;
+  /** The id of a message behind which nothing is missing: the pages end there. */
+  readonly after?: RemoteId;
+  readonly limit: number;
+}
+
+export interface HistoryPage {
+  /** The oldest message of the page; the next page begins there. Absent: it had none. */
+  readonly oldest?: RemoteId;
+  /** There is nothing further back that this user may read, or `after` was reached. */
+  readonly complete: boolean;
+}
+
 /** What a user changes in a room. Throws `reject` with condition `forbidden` when they may not. */
 export type RoomChange =
   | { readonly do: "subject"; readonly text: string }

@@ -3,7 +3,7 @@
 import type { FileContent, FileRange } from "./files.ts";
 import type { Json, MessageRef, OutgoingMessage, Peer, RemoteId, Sent } from "./message.ts";
 import type { AvatarId, Profile } from "./people.ts";
-import type { RoomChange, RoomSummary } from "./rooms.ts";
+import type { HistoryPage, HistoryRequest, RoomChange, RoomSummary } from "./rooms.ts";
 
 export interface Verbs {
   /** XEP-0308. The new text of an earlier message of the user's own. */
@@ -44,6 +44,11 @@ export interface Verbs {
   /** XEP-0045. Resolves when the network has the user in the room. `room` may be an address such as an alias. */
   join(room: RemoteId): Promise<{ readonly id: RemoteId }>;
   leave(room: RemoteId): Promise<void>;
+  /**
+   * Older messages of a room: delivers them with `past`, the newest first, and resolves when they are committed. What was
+   * delivered before is dropped by the core. As they are now: with their last text, and none that was taken back.
+   */
+  history(room: RemoteId, request: HistoryRequest): Promise<HistoryPage>;
   /** Subject, invitations, kicks, bans, affiliations: see RoomChange. */
   changeRoom(room: RemoteId, change: RoomChange): Promise<void>;
   /** People and rooms that match, best first. */

@@ -34,7 +34,8 @@ component_ports = { ${ports} }
 
 ${components.join("\n\n")}
 
--- Optional (XEP-0356, needs the package prosody-modules): contacts appear in the roster without a question, and what is read\n-- in another program is read in XMPP clients.
+-- Optional (XEP-0356, needs the package prosody-modules): contacts appear in the roster without a question, rooms in the
+-- bookmarks, and what is read in another program is read in XMPP clients.
 -- Add "privilege" to the modules_enabled of both the component above and this host:
 -- VirtualHost ${lua(xmpp.domain)}
 --     modules_enabled = { "privilege" }

@@ -10,8 +10,27 @@ export class Arrivals {
   /** By account and room. Bounded by the joins under way. */
   readonly #waiting = new Map<string, Set<() => void>>();
 
+  /** Joins under way, by account. */
+  readonly #joins = new Map<AccountId, number>();
+
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** While the user joins from here, what the network tells of their coming in is no news to them. */
+  async during<T>(account: AccountId, join: Promise<T>): Promise<T> {
+    this.#joins.set(account, (this.#joins.get(account) ?? 0) + 1);
+    try {
+      return await join;
+    } finally {
+      const left = (this.#joins.get(account) ?? 1) - 1;
+      if (left > 0) this.#joins.set(account, left);
+      else this.#joins.delete(account);
+    }
+  }
+
+  isJoining(account: AccountId): boolean {
+    return this.#joins.has(account);
   }
 
   /** The news is being committed. */

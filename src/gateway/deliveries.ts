@@ -148,7 +148,7 @@ class Batch {
   }
 
   async #message(event: IncomingMessage): Promise<void> {
-    const { type, peer, digest = "", context, ...others } = event;
+    const { type, peer, digest = "", context, past, ...others } = event;
     const thread = await this.#threadOf(event);
     const rest = thread === undefined ? others : { ...others, thread };
     const key = derivedKey(String(this.#account), type, event.id, digest);
@@ -166,7 +166,8 @@ class Batch {
       sender: event.from === "self" ? undefined : event.from,
     };
     this.#messages.set(event.id, record);
-    this.#push(event, { row: this.#row(record.peer, key, { kind: "message", message: rest }), record });
+    const row = this.#row(record.peer, key, { kind: "message", message: rest });
+    this.#push(event, { row, record, ...(past === undefined ? {} : { past: true }) });
   }
 
   /** Only who wrote a message changes it (security.md X09, M12). Of one that is unknown the new text is all there is. */

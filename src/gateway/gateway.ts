@@ -29,6 +29,7 @@ import { Reports } from "./reports.ts";
 import { contextOf } from "./room-people.ts";
 import { type EnteredRoom, RoomDirectory } from "./room-directory.ts";
 import { RoomPictures } from "./room-pictures.ts";
+import { RoomPast } from "./room-past.ts";
 import { RoomReports } from "./room-reports.ts";
 import { Rooms } from "./rooms.ts";
 import { Sessions } from "./sessions.ts";
@@ -108,10 +109,17 @@ export class Gateway {
       contextOf: roomContext,
       output: (bridge) => bridges.get(bridge).output,
     });
+    const past = new RoomPast({
+      store: store.rooms,
+      clock,
+      log,
+      sessionOf: (account) => sessions.sessionOf(account),
+    });
     const rooms = new Rooms({
       store: store.rooms,
       lanes: store.lanes,
       known: new RoomDirectory({ store: store.rooms, accountsOf: (bridge, user) => accounts.of(bridge, user) }),
+      past,
       arrivals,
       clock,
       textLength: limits.textLength,

@@ -18,6 +18,7 @@ import {
   type XmppOutput,
 } from "./ports.ts";
 import type { Profiles } from "./profiles.ts";
+import type { RoomView } from "./room-events.ts";
 import type { RoomReports } from "./room-reports.ts";
 import { untilTrue } from "./stubborn.ts";
 
@@ -195,7 +196,7 @@ export class IncomingWorker {
 
   async #roomItem(row: IncomingRow, user: string): Promise<OutputItem | Nobody> {
     const room = await this.#o.rooms.view(row);
-    if (room === undefined) return "nobody there";
+    if (room === undefined || (await this.#isBookmark(row, user, room))) return "nobody there";
     const item = { row, user, contact: undefined, room };
     const saying = row.body.kind === "room" && row.body.event.do === "said" ? row.body.event : undefined;
     if (saying?.body.kind === "reaction") {
@@ -204,6 +205,20 @@ export class IncomingWorker {
       return { ...item, emojis: set.map((one) => one.emoji) };
     }
     return item;
+  }
+
+  /** True: what the row says the user's server has in their bookmarks now, or there is nothing else to say. */
+  async #isBookmark({ body }: IncomingRow, user: string, { local }: RoomView): Promise<boolean> {
+    const { output } = this.#o;
+    if (body.kind !== "room") return false;
+    const { event } = body;
+    if (event.do === "joined") {
+      const isKept = await output.bookmark(user, local, event.name, event.nick);
+      return event.offer === "list" || (event.offer === "ask" && isKept);
+    }
+    if (event.do !== "forgotten") return false;
+    await output.unbookmark(user, local);
+    return true;
   }
 
   async #item(row: IncomingRow): Promise<OutputItem | Nobody> {

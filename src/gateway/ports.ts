@@ -161,7 +161,7 @@ export interface Mentioned {
 export type IncomingBody =
   | {
       readonly kind: "message";
-      readonly message: Omit<IncomingMessage, "type" | "peer" | "digest" | "context" | "attachments"> & {
+      readonly message: Omit<IncomingMessage, "type" | "peer" | "digest" | "context" | "attachments" | "past"> & {
         readonly attachments?: readonly IncomingAttachment[];
       };
       /** In a room: the stanza id of the message that this one answers. */
@@ -272,6 +272,8 @@ export interface Delivery {
   readonly raw?: Uint8Array;
   /** What it does to rooms, and the rows that follow from that. */
   readonly rooms?: RoomWork;
+  /** `record` is of a message from before what is known: not the newest of its conversation. */
+  readonly past?: boolean;
 }
 
 /** How a row ends, or goes on. */
@@ -449,6 +451,10 @@ export interface XmppOutput {
   fits(local: string): boolean;
   /** The bare JID of a room. */
   roomAddress(local: string): string;
+  /** XEP-0402, where XEP-0356 grants it; false: the user has to be told in another way. Never rejects. */
+  bookmark(user: string, local: string, name: string | undefined, nick: string): Promise<boolean>;
+  /** The same the other way. Never rejects. */
+  unbookmark(user: string, local: string): Promise<void>;
   /** The user's clients are out of a room that is no more. Lost when the link is down. */
   roomGone(local: string, nick: string, clients: readonly string[]): void;
   /** As `typing`, for those in a room. */

@@ -70,6 +70,7 @@ export function roomChanged(tables: RoomTables, context: RoomContext, event: Inc
     avatar: avatarAfter(before.avatar, event.avatar),
   };
   tables.saveRoom(after);
+  if (event.anew) leaveAll(tables, context, after.id);
   if (after.name !== before.name || after.access !== before.access || after.avatar !== before.avatar)
     tell(tables, context, after.id, { do: "configured" });
   if (topicChanged) {
@@ -79,6 +80,7 @@ export function roomChanged(tables: RoomTables, context: RoomContext, event: Inc
   if (event.self === "joined") tables.saveRoom({ ...after, self: "joined" });
   if (event.self === "invited") invited(tables, context, after, event.from === "self" ? undefined : event.from);
   if (event.self === "left") expel(tables, context, after, { how: "left" });
+  if (event.offer !== undefined) show(tables, context, after, event.offer);
   if (event.self === "joined" && tables.participant(account.id, after.id, account.self)?.state !== "joined")
     arrive(tables, context, after.id, account.self, {});
 }
@@ -138,6 +140,20 @@ export function offer(
   append(tables, context, room.id, event, newKey(context.now));
 }
 
+/** The user's clients hear of a room that they did not join. */
+function show(
+  tables: RoomTables,
+  context: RoomContext,
+  room: RoomRecord,
+  offer: NonNullable<IncomingRoom["offer"]>,
+): void {
+  const { account } = context;
+  if (isOccupied(tables, context, room.id)) return;
+  const { nick } = personOf(tables, context, room.id, account.self, undefined);
+  const name = room.name === undefined ? {} : { name: room.name };
+  append(tables, context, room.id, { do: "joined", nick, offer, ...name }, newKey(context.now));
+}
+
 function arrive(
   tables: RoomTables,
   context: RoomContext,
@@ -167,6 +183,12 @@ function arrive(
   if (after.nick === before.nick && after.rank === before.rank && after.avatar === before.avatar) return;
   const was = after.nick === before.nick ? {} : { was: before.nick };
   tell(tables, context, room, { do: "here", person: toPerson(after, context), ...was });
+}
+
+/** The network says anew who is there. */
+function leaveAll(tables: RoomTables, context: RoomContext, room: RemoteId): void {
+  for (const person of tables.departAll(context.account.id, room, context.account.self))
+    tell(tables, context, room, { do: "gone", person: toPerson(person, context), how: "left" });
 }
 
 function depart(
@@ -204,6 +226,7 @@ function expel(
   const clients = tables.occupants(account.id, room.id).map((occupant) => occupant.client);
   if (clients.length > 0)
     tell(tables, context, room.id, { do: "expelled", person: toPerson(own, context), clients, ...why });
+  if (room.self === "joined") append(tables, context, room.id, { do: "forgotten" }, newKey(context.now));
   for (const client of clients) tables.removeOccupant(account.id, room.id, client);
   tables.saveParticipant({ ...own, state: why.how === "banned" ? "banned" : "left", listed: false });
 }

@@ -1,6 +1,6 @@
 // What happens in a room, as rows of its lane. Everything that was true when it was committed is inside: who reads it
 // later finds nicks and ranks as they were.
-import type { AvatarId, Rank, RemoteId } from "#bridge";
+import type { AvatarId, IncomingRoom, Rank, RemoteId } from "#bridge";
 import type { ArchiveEntry, Saying } from "./room-ports.ts";
 
 export interface Person {
@@ -38,6 +38,7 @@ export interface Said {
   readonly do: "said";
   readonly body: Saying;
   readonly id: RemoteId;
+  /** Empty: the room itself says it. */
   readonly nick: string;
   readonly self: boolean;
   /** XEP-0359. */
@@ -83,6 +84,15 @@ export type RoomEvent =
   /** Its picture is here now. */
   | { readonly do: "pictured" }
   | { readonly do: "invited"; readonly by?: RemoteId; readonly name?: string; readonly reason?: string }
+  /** The user came into it by another program: see IncomingRoom.offer. */
+  | {
+      readonly do: "joined";
+      readonly nick: string;
+      readonly offer: NonNullable<IncomingRoom["offer"]>;
+      readonly name?: string;
+    }
+  /** The user is not in it any more: no bookmark. */
+  | { readonly do: "forgotten" }
   /** A client comes in: it gets the people, the history and the subject. */
   | {
       readonly do: "entered";

@@ -5,7 +5,7 @@ import type { ArchiveEntry, RoomReads } from "./room-ports.ts";
 import type { RemoteId } from "#bridge";
 
 /** What clients get that do not say, and the most there is: the rest is in the archive (XEP-0313). */
-const usualStanzas = 20;
+export const usualStanzas = 20;
 const mostStanzas = 200;
 /** Characters, and what a stanza around a text costs of them. */
 const mostChars = 100_000;

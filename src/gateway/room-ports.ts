@@ -134,11 +134,19 @@ export interface RoomTables extends RoomReads {
   dropParticipant(account: AccountId, room: RemoteId, self: RemoteId): ParticipantRecord | undefined;
   /** Shows `self` and the most active others, `most` in all, and nobody else. */
   relist(account: AccountId, room: RemoteId, most: number, self: RemoteId): void;
+  /** Everybody but `self` has left. Returns those who were shown. */
+  departAll(account: AccountId, room: RemoteId, self: RemoteId): ParticipantRecord[];
   /** The least active of those shown who is not `self` is shown no longer. */
   unlistOne(account: AccountId, room: RemoteId, self: RemoteId): ParticipantRecord | undefined;
   saveOccupant(occupant: OccupantRecord): void;
   removeOccupant(account: AccountId, room: RemoteId, client: string): boolean;
-  keep(entry: Omit<ArchiveEntry, "seq" | "keptAt">): void;
+  /** Behind everything else, unless a place was found for it. Behind a `gap` room is left for what is missing. */
+  keep(entry: Omit<ArchiveEntry, "seq" | "keptAt">, place?: number): void;
+  /**
+   * A position right before the entry with this stanza id, or before everything when undefined: behind the gap that stands
+   * there, or before all that there is. Undefined: there is none, for the entry is not there, or another one stands before it.
+   */
+  placeBefore(account: AccountId, room: RemoteId, id: string | undefined): number | undefined;
   /** What was taken back goes. */
   erase(account: AccountId, room: RemoteId, id: string): void;
   /** A lane row in the same commit. */

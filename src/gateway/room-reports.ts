@@ -1,5 +1,5 @@
 // What networks report of rooms on its way into commits and lanes, and from the lanes to those who are there.
-import type { Incoming, OutgoingMessage, RemoteId, Sent } from "#bridge";
+import type { Incoming, IncomingRoom, OutgoingMessage, RemoteId, Sent } from "#bridge";
 import type { Arrivals } from "./arrivals.ts";
 import {
   type AccountId,
@@ -19,7 +19,7 @@ import { historyOf } from "./room-history.ts";
 import { keepContact } from "./room-names.ts";
 import type { RoomPictures } from "./room-pictures.ts";
 import type { RoomStore, RoomWork, Saying } from "./room-ports.ts";
-import { reflected, said, seen } from "./room-sayings.ts";
+import { reflected, said, saidBefore, seen } from "./room-sayings.ts";
 
 export interface RoomReportsOptions {
   readonly store: RoomStore;
@@ -50,8 +50,10 @@ export class RoomReports {
     if (account === undefined) return {};
     const context = this.#o.contextOf(account);
     if (event.type === "room" || event.type === "membership") {
+      // What the user does from here is no news to them.
+      const isOwn = this.#o.arrivals.isJoining(id);
       const work: RoomWork = (tables) => {
-        if (event.type === "room") roomChanged(tables, context, event);
+        if (event.type === "room") roomChanged(tables, context, isOwn ? withoutOffer(event) : event);
         else membershipChanged(tables, context, event);
         if (tables.room(account.id, event.peer.id)?.self === "joined")
           this.#o.arrivals.announce(account.id, event.peer.id);
@@ -75,6 +77,8 @@ export class RoomReports {
       stanzaId: row.key,
       key: row.key,
     };
+    const past = event.type === "message" ? event.past : undefined;
+    if (past !== undefined) return { ...rest, rooms: (tables) => saidBefore(tables, context, utterance, past.before) };
     return { ...rest, rooms: (tables) => said(tables, context, utterance) };
   }
 
@@ -137,12 +141,16 @@ export class RoomReports {
   }
 }
 
+const withoutOffer = ({ offer: _, ...event }: IncomingRoom): IncomingRoom => event;
+
 /** The full JIDs that a row is for; for an invitation the user. */
 function clientsOf({ body }: IncomingRow, user: string, present: readonly string[]): readonly string[] {
   if (body.kind === "failed" || body.kind === "delivered") return [body.origin.from];
   if (body.kind !== "room") return [];
   switch (body.event.do) {
     case "invited":
+    case "joined":
+    case "forgotten":
       return [user];
     case "expelled":
       return body.event.clients;

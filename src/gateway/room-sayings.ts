@@ -3,7 +3,7 @@ import type { OutgoingMessage, RemoteId, Sent } from "#bridge";
 import { derivedKey } from "./keys.ts";
 import type { Mentioned, OutgoingRow } from "./ports.ts";
 import { roomOf } from "./room-changes.ts";
-import { actingPerson, append, nickOf, type RoomContext, tell } from "./room-people.ts";
+import { actingPerson, append, nickOf, personOf, type RoomContext, tell } from "./room-people.ts";
 import type { Said } from "./room-events.ts";
 import type { ArchiveEntry, RoomTables, Saying } from "./room-ports.ts";
 
@@ -31,7 +31,8 @@ export function said(tables: RoomTables, context: RoomContext, what: Utterance):
   if (room === undefined) return;
   const id = what.from === "self" ? account.self : what.from;
   const self = id === account.self;
-  const { nick } = actingPerson(tables, context, room.id, id, what.name);
+  // What the room itself says is said by nobody in it.
+  const nick = id === room.id ? "" : actingPerson(tables, context, room.id, id, what.name).nick;
   const target = what.body.kind === "message" ? undefined : tables.archived(account.id, room.id, what.body.target);
   const body = asShown(tables, { ...what, from: self ? "self" : id }, context, target);
   archive(tables, { ...what, body, from: self ? "self" : id }, account.id, nick);
@@ -46,6 +47,28 @@ export function said(tables: RoomTables, context: RoomContext, what: Utterance):
     ...(what.url === undefined ? {} : { url: what.url }),
   };
   tell(tables, context, room.id, event, what.key);
+}
+
+/** What was said before the message `before`: into the archive, at its place. Nobody is told. */
+export function saidBefore(
+  tables: RoomTables,
+  context: RoomContext,
+  what: Utterance,
+  before: RemoteId | undefined,
+): void {
+  const { account } = context;
+  const room = tables.room(account.id, what.room);
+  const next = before === undefined ? undefined : tables.answered(account.id, what.room, [before]);
+  const place = room && tables.placeBefore(account.id, room.id, next);
+  if (room === undefined || place === undefined) return;
+  const self = what.from === "self" || what.from === account.self;
+  const id = self ? account.self : what.from;
+  const known = tables.participant(account.id, room.id, id);
+  const person = known ?? personOf(tables, context, room.id, id, what.name);
+  // They spoke there once; whether they are there now, that does not say.
+  if (known === undefined) tables.saveParticipant({ ...person, state: "left", activeAt: what.sentAt });
+  const body = asShown(tables, { ...what, from: self ? "self" : id }, context, undefined);
+  archive(tables, { ...what, body, from: self ? "self" : id }, account.id, person.nick, place);
 }
 
 /** What the user's client wrote and the network took: everybody in the room sees it, with the client's own id. */
@@ -150,10 +173,10 @@ function asShown(
   };
 }
 
-function archive(tables: RoomTables, what: Utterance, account: number, nick: string): void {
+function archive(tables: RoomTables, what: Utterance, account: number, nick: string, place?: number): void {
   const { body, room, from, sentAt, stanzaId, originId } = what;
   // A set of reactions is kept with the message it is on, as it is now.
   if (body.kind === "reaction") return;
   if (body.kind === "retraction") tables.erase(account, room, body.target);
-  tables.keep({ account, room, id: stanzaId, xmppId: originId ?? stanzaId, from, nick, sentAt, body });
+  tables.keep({ account, room, id: stanzaId, xmppId: originId ?? stanzaId, from, nick, sentAt, body }, place);
 }

@@ -16,14 +16,16 @@ import {
 import { offer, roomChanged, roomOf } from "./room-changes.ts";
 import { mostListed, personOf, type RoomContext, toPerson } from "./room-people.ts";
 import { type EnteredRoom, type FoundRoom, mostShown, type RoomDirectory } from "./room-directory.ts";
+import type { RoomPast } from "./room-past.ts";
 import type { HistoryRequest, Subject } from "./room-events.ts";
-import type { ParticipantRecord, RoomRecord, RoomStore, RoomTables } from "./room-ports.ts";
+import type { ArchiveQuery, ParticipantRecord, RoomRecord, RoomStore, RoomTables } from "./room-ports.ts";
 import type { UserHints } from "./user-hints.ts";
 
 export interface RoomsOptions {
   readonly store: RoomStore;
   readonly lanes: LaneStore;
   readonly known: RoomDirectory;
+  readonly past: RoomPast;
   readonly arrivals: Arrivals;
   readonly clock: Clock;
   /** Characters of one message. */
@@ -62,11 +64,19 @@ export class Rooms {
     this.known = options.known;
   }
 
+  /** A page of what was said, with what had to be fetched for it. */
+  async archive(found: FoundRoom, query: ArchiveQuery): ReturnType<RoomDirectory["archive"]> {
+    await this.#o.past.forPage(found, query);
+    return this.known.archive(found, query);
+  }
+
   /** A client comes in; the network is asked first where the user is not in the room there. Throws GatewayError. */
   async enter(bridge: string, user: string, entry: Entry): Promise<void> {
     const found = await this.known.find(bridge, user, entry.local);
     const account = found?.account ?? (await this.#o.accountFor(bridge, user));
     const id = found?.room.self === "joined" ? found.room.id : await this.#join(account, found?.room.id, entry.local);
+    const joined = await this.#o.store.read((rooms) => rooms.room(account.id, id));
+    if (joined) await this.#o.past.forEntry({ account, room: joined }, entry.history);
     const context = this.#o.contextOf(account);
     const refusal = await this.#o.store.change(account.id, (tables) => {
       const room = this.#settledRoom(tables, context, id, entry.local);
@@ -199,7 +209,8 @@ export class Rooms {
     const under = this.#joining.get(key);
     if (under) return under;
     this.#o.slowDown(account.user);
-    const joining = inTime(session.join(target), this.#o.clock)
+    const joining = this.#o.arrivals
+      .during(account.id, inTime(session.join(target), this.#o.clock))
       .then(({ id }) => this.#arrived(account, id))
       .finally(() => this.#joining.delete(key));
     this.#joining.set(key, joining);

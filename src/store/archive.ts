@@ -8,12 +8,14 @@ import type { Tables } from "./tables.ts";
 
 type ArchiveTables = Pick<
   RoomTables,
-  "archived" | "ownId" | "answered" | "archive" | "archiveCount" | "keep" | "erase"
+  "archived" | "ownId" | "answered" | "archive" | "archiveCount" | "keep" | "placeBefore" | "erase"
 >;
 
 /** What is kept of one room; looked after once in so many entries. */
 const mostKept = 20_000;
 const trimEvery = 64;
+/** Positions left free behind a gap: more than are ever kept, and 2^53 has room for thousands of millions of gaps. */
+const gapRoom = 1_000_000;
 
 /** What was said in rooms. */
 export function archiveTables(context: StoreContext): ArchiveTables {
@@ -68,6 +70,7 @@ export function archiveTables(context: StoreContext): ArchiveTables {
   const keep = statement(
     db,
     build.insertInto("archive").values({
+      seq: param<number>("seq"),
       account,
       room,
       id: param<string>("id"),
@@ -96,6 +99,12 @@ export function archiveTables(context: StoreContext): ArchiveTables {
           .offset(param<number>("most")),
       ),
   );
+  const first = statement(db, build.selectFrom("archive").select("seq").orderBy("seq").limit(1));
+  const last = statement(db, build.selectFrom("archive").select(["seq", "body"]).orderBy("seq", "desc").limit(1));
+  const nextPlace = (): number => {
+    const newest = last.get({});
+    return Math.max(newest?.seq ?? 0, 0) + (newest !== undefined && isGap(newest.body) ? gapRoom : 1);
+  };
   let kept = 0;
   const erase = statement(
     db,
@@ -123,7 +132,7 @@ export function archiveTables(context: StoreContext): ArchiveTables {
     },
     ownId: (account, room, xmppId) => ownId.get({ account, room, xmppId })?.id,
     archive(account, room, query) {
-      const { after = 0, before = Number.MAX_SAFE_INTEGER, by, newest, limit } = query;
+      const { after = Number.MIN_SAFE_INTEGER, before = Number.MAX_SAFE_INTEGER, by, newest, limit } = query;
       const args = { account, room, after, before, limit, ...times(query) };
       const rows =
         by === undefined
@@ -137,9 +146,21 @@ export function archiveTables(context: StoreContext): ArchiveTables {
       const row = query.by === undefined ? pages.count.get(args) : pages.countBy.get({ ...args, by: query.by });
       return row?.n ?? 0;
     },
-    keep({ account, room, id, xmppId, from, nick, sentAt, body }) {
+    placeBefore(account, room, id) {
+      const next = id === undefined ? undefined : byId.get({ account, room, id });
+      if (id !== undefined && next === undefined) return undefined;
+      const before = next?.seq ?? Number.MAX_SAFE_INTEGER;
+      const limits = { account, room, after: Number.MIN_SAFE_INTEGER, limit: 1, ...times({}) };
+      const earlier = pages.newest.all({ ...limits, before })[0];
+      // Everything of this room stands behind it: below all positions there is always room.
+      if (earlier === undefined) return Math.min(first.get({})?.seq ?? 0, 0) - 1;
+      if (next === undefined || !isGap(earlier.body)) return undefined;
+      return Math.min(next.seq, earlier.seq + gapRoom) - 1;
+    },
+    keep({ account, room, id, xmppId, from, nick, sentAt, body }, place) {
       const now = clock.now();
       keep.run({
+        seq: place ?? nextPlace(),
         account,
         room,
         id,
@@ -166,6 +187,13 @@ function withoutSources(body: Saying): Saying {
     ...(file.thumbnail === undefined ? {} : { thumbnail: { ...file.thumbnail, source: null } }),
   }));
   return { ...body, message: { ...body.message, attachments } };
+}
+
+/** Most are not: the text is looked at before it is parsed. */
+function isGap(body: string): boolean {
+  if (!body.includes('"gap":true')) return false;
+  const saying = JSON.parse(body) as Saying;
+  return saying.kind === "message" && saying.message.gap === true;
 }
 
 const toEntry = (row: Selectable<Tables["archive"]>): ArchiveEntry => ({

@@ -74,18 +74,18 @@ export function laneStore(
   };
 
   /** False: seen before, either in full or as a message of the user's own that comes back. */
-  const remember = (record: MessageRecord, original: number | null): boolean => {
+  const remember = (record: MessageRecord, original: number | null, past = false): boolean => {
     if (record.kind === "message" && !record.fromSelf && record.digest !== "") {
       if (q.isOwn.get({ account: record.account, remoteId: record.remoteId })) return false;
     }
-    return write(record, original);
+    return write(record, original, past);
   };
 
   /** A message already remembered under this id keeps its first record; returns whether this one is the first. */
-  const write = (record: MessageRecord, original: number | null): boolean => {
+  const write = (record: MessageRecord, original: number | null, past = false): boolean => {
     const slice = sliceOf(record.account);
     if (q.remember.run({ ...recordArgs(record, original, clock.now()), slice }) === 0) return false;
-    if (record.kind === "message") {
+    if (record.kind === "message" && !past) {
       const isOriginal = original === null ? 0 : 1;
       q.advance.run({ account: record.account, peer: record.peer, isOriginal });
     }
@@ -129,8 +129,8 @@ export function laneStore(
   ) => {
     const rows: LaneRow[] = [];
     if (!exists(account)) return rows;
-    for (const { row, record, raw, reaction, rooms } of deliveries) {
-      if (record && !remember(record, ended?.id ?? null)) continue;
+    for (const { row, record, raw, reaction, rooms, past } of deliveries) {
+      if (record && !remember(record, ended?.id ?? null, past)) continue;
       if (reaction) change(account, reaction);
       rows.push(...inRooms(rooms));
       if (row === undefined) continue;

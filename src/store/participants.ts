@@ -18,6 +18,7 @@ type ParticipantTables = Pick<
   | "dropParticipant"
   | "relist"
   | "unlistOne"
+  | "departAll"
 >;
 
 /** Who is in the rooms of the networks. */
@@ -54,6 +55,11 @@ export function participantTables(context: StoreContext): ParticipantTables {
       q.unlistAll.run({ account, room });
       q.list.run({ account, room, self, most: most - 1 });
       q.listId.run({ account, room, id: self, listed: 1 });
+    },
+    departAll(account, room, self) {
+      const shown = q.othersListed.all({ account, room, self }).map(toRecord);
+      q.departAll.run({ account, room, self });
+      return shown;
     },
     unlistOne(account, room, self) {
       const coldest = q.coldestListed.get({ account, room, self });
@@ -111,6 +117,11 @@ function queries({ db, build }: StoreContext) {
     ),
     coldest: statement(db, others.orderBy(sql`state = 'joined'`).orderBy("active_at").limit(1)),
     coldestListed: statement(db, others.where("listed", "=", 1).orderBy("active_at").limit(1)),
+    othersListed: statement(db, others.where("listed", "=", 1)),
+    departAll: statement(
+      db,
+      update.set({ state: "left", listed: 0 }).where("state", "=", "joined").where("id", "!=", param<string>("self")),
+    ),
     unlistAll: statement(db, update.set({ listed: 0 }).where("listed", "=", 1)),
     list: statement(
       db,

@@ -3,6 +3,7 @@ import type { AnyBridge, Logger } from "#bridge";
 import type { Gateway } from "../gateway/gateway.ts";
 import type { Clock, FileLinks, IncomingRow } from "../gateway/ports.ts";
 import { Addresses } from "./addresses.ts";
+import { Bookmarks } from "./bookmarks.ts";
 import { Fence } from "./fence.ts";
 import { Link, LinkDownError, type LinkLimits, type LinkState } from "./link.ts";
 import { muc, roomItems } from "./muc/features.ts";
@@ -96,6 +97,7 @@ export function createComponent(options: ComponentOptions): Component {
       options.onState?.(state, detail);
       if (state === "up") return events.up();
       privileges.reset();
+      bookmarks.reset();
       fence.reset(new LinkDownError("the stream is gone"));
       events.down();
     },
@@ -170,11 +172,13 @@ export function createComponent(options: ComponentOptions): Component {
     onSubscribed: (user, contact) => events.subscribed(user, contact),
     log,
   });
+  const bookmarks = new Bookmarks({ iq: link.iq, privileges, log });
   const output = new Output({
     link,
     fence,
     addresses,
     roster,
+    bookmarks,
     clock,
     caps: capsOf(discoOptions),
     markable: bridge.verbs.includes("markRead"),

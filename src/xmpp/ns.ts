@@ -97,6 +97,8 @@ export const NS = {
   styling: "urn:xmpp:styling:0",
   /** XEP-0410 */
   selfPing: "http://jabber.org/protocol/muc#self-ping-optimization",
+  /** XEP-0402 */
+  bookmarks: "urn:xmpp:bookmarks:1",
   /** XEP-0421 */
   occupantId: "urn:xmpp:occupant-id:0",
   /** XEP-0424 */

@@ -2,6 +2,7 @@
 import type { RemoteId, UserProfile } from "#bridge";
 import type { Clock, FileLinks, IncomingRow, OutputItem, PresenceOut, XmppOutput } from "../gateway/ports.ts";
 import { type Addresses, resource } from "./addresses.ts";
+import type { Bookmarks } from "./bookmarks.ts";
 import type { Fence } from "./fence.ts";
 import type { Link } from "./link.ts";
 import { lostPresence } from "./muc/presence-out.ts";
@@ -20,6 +21,7 @@ export interface OutputOptions {
   readonly fence: Fence<IncomingRow>;
   readonly addresses: Addresses;
   readonly roster: Roster;
+  readonly bookmarks: Bookmarks;
   readonly clock: Clock;
   /** XEP-0115 of a contact and of the gateway. */
   readonly caps: (contact: boolean) => Element;
@@ -114,6 +116,14 @@ export class Output implements XmppOutput {
 
   roomAddress(local: string): string {
     return this.#o.addresses.roomJid(local);
+  }
+
+  bookmark(user: string, local: string, name: string | undefined, nick: string): Promise<boolean> {
+    return this.#o.bookmarks.add(user, { jid: this.roomAddress(local), name, nick });
+  }
+
+  unbookmark(user: string, local: string): Promise<void> {
+    return this.#o.bookmarks.remove(user, this.roomAddress(local));
   }
 
   roomGone(local: string, nick: string, clients: readonly string[]): void {

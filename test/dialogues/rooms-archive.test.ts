@@ -1,6 +1,7 @@
 // What was said in a room, asked for by pages (XEP-0313, XEP-0059).
 import { describe, expect, test } from "vitest";
-import { inLobby, lobby, phone, says, seen, write } from "./room-stanzas.ts";
+import type { IncomingMessage } from "../../src/bridge/index.ts";
+import { entered, inLobby, join, lobby, phone, says, seen, subject, withLobby, write } from "./room-stanzas.ts";
 import type { Story } from "./story.ts";
 
 const mam = "urn:xmpp:mam:2";
@@ -100,5 +101,87 @@ describe("the archive of a room", () => {
       }),
     );
     expect(await page(story, "<max>9</max>")).toMatchObject({ error: "forbidden", texts: [] });
+  });
+});
+
+describe("what was said before", () => {
+  const hour = 3_600_000;
+  const older = (count: number, room = "r1"): IncomingMessage[] =>
+    Array.from({ length: count }, (_, n) => ({
+      type: "message",
+      id: `old${n + 1}`,
+      peer: { kind: "room", id: room },
+      from: "dora",
+      name: "dora",
+      text: `older ${n + 1}`,
+      sentAt: Date.UTC(2020, 0, 1) + n * hour,
+    }));
+
+  /** Alice is in the lobby, without having asked for its history. */
+  const inLobbyWith = async (past: readonly IncomingMessage[]): Promise<Story> => {
+    const story = await withLobby();
+    story.network.rooms.past.set("r1", past);
+    await story.send(join("al", { inside: '<history maxstanzas="0"/>' }));
+    await entered(story);
+    return story;
+  };
+
+  test("is fetched when a client reads back, in order and once, and nobody is told of it", async () => {
+    const story = await inLobbyWith(older(150));
+    story.network.rooms.say("bob", "r1", "now", "m1");
+    await story.expect(says("bob", "now"));
+    const newest = await page(story, "<max>4</max><before/>");
+    expect(newest).toMatchObject({ texts: ["older 148", "older 149", "older 150", "now"], complete: false });
+    const texts: unknown[] = [];
+    for (let first = newest.first ?? "", complete = false; !complete; ) {
+      const next = await page(story, `<max>40</max><before>${first}</before>`);
+      texts.unshift(...next.texts);
+      first = next.first ?? "";
+      complete = next.complete;
+    }
+    expect(texts).toEqual(Array.from({ length: 147 }, (_, n) => `older ${n + 1}`));
+    expect(await page(story, "<max>0</max>")).toMatchObject({ count: "151" });
+  });
+
+  test("is fetched as far back as the time that is asked for", async () => {
+    const story = await inLobbyWith(older(150));
+    const first = await page(story, "<max>2</max>", { start: "2020-01-02T00:00:00Z" });
+    expect(first).toMatchObject({ texts: ["older 25", "older 26"], complete: false });
+  });
+
+  test("is there for a client that comes in, as much as it wants", async () => {
+    const story = await withLobby();
+    story.network.rooms.past.set("r1", older(150));
+    await story.send(join("al", { inside: '<history maxstanzas="3"/>' }));
+    await story.expect(seen("bob", { affiliation: "owner", role: "moderator" }));
+    await story.expect(seen("carol"));
+    await story.expect(seen("al", { codes: [110, 100] }));
+    const delay = `<delay xmlns="urn:xmpp:delay" from="${lobby}" stamp="{at}"/>`;
+    for (const n of [148, 149, 150])
+      await story.expect(says("dora", `older ${n}`).replace("</message>", `${delay}</message>`));
+    await story.expect(subject());
+    await story.nothing();
+  });
+
+  test("closes a gap in the middle, and the line that told of it is gone from the archive", async () => {
+    const story = await inLobby();
+    const [known, ...missing] = older(130);
+    const tell = (message: IncomingMessage | undefined) => message && story.network.tell("al", message);
+    tell(known);
+    tell({ ...(known as IncomingMessage), id: "gap", from: "r1", text: "Something is missing here.", gap: true });
+    story.network.rooms.say("bob", "r1", "after the gap", "m1");
+    await story.until("it is there", () =>
+      story.server.stanzas.some((stanza) => stanza.getChildText("body") === "after the gap"),
+    );
+    story.network.rooms.past.set("r1", [
+      ...older(130),
+      { ...(known as IncomingMessage), id: "m1", from: "bob", text: "after the gap", sentAt: Date.now() },
+    ]);
+    const all = await page(story, "<max>100</max><before/>");
+    expect(all.texts.at(-1)).toBe("after the gap");
+    expect(all.texts.slice(0, -1)).toEqual(missing.slice(-99).map(({ text }) => text));
+    const rest = await page(story, `<max>100</max><before>${all.first}</before>`);
+    expect(rest.texts).toEqual(older(31).map(({ text }) => text));
+    expect(rest.complete).toBe(true);
   });
 });

@@ -168,7 +168,7 @@ describe("by writing to the gateway", () => {
     await story.expect(answer("You have left The Lobby."));
     for (const client of [phone, laptop])
       await story.expect(
-        seen("al", { client, type: "unavailable", role: "none", affiliation: "none", codes: [110, 321] }),
+        seen("al", { client, type: "unavailable", role: "none", affiliation: "none", codes: [110, 307] }),
       );
     await story.nothing();
     expect(story.network.rooms.all.get("r1")?.members.has("al")).toBe(false);

@@ -43,8 +43,8 @@ describe("alice is out of the room on the network", () => {
     await story.send(join("al", { client: laptop }));
     await entered(story, laptop);
     story.network.rooms.exit("al", "r1");
-    await story.expect(out([110, 321], { affiliation: "none" }));
-    await story.expect(out([110, 321], { affiliation: "none", client: laptop }));
+    await story.expect(out([110, 307], { affiliation: "none" }));
+    await story.expect(out([110, 307], { affiliation: "none", client: laptop }));
     await story.nothing();
   });
 

@@ -75,6 +75,13 @@ export class RecordingOutput implements XmppOutput {
   roomAddress(local: string): string {
     return `${local}@toy.localhost`;
   }
+  async bookmark(user: string, local: string, name: string | undefined, nick: string): Promise<boolean> {
+    this.calls.push(`bookmark ${local} (${name ?? ""}) as ${nick} of ${user}`);
+    return true;
+  }
+  async unbookmark(user: string, local: string): Promise<void> {
+    this.calls.push(`no bookmark ${local} of ${user}`);
+  }
   roomGone(local: string, nick: string, clients: readonly string[]): void {
     this.calls.push(`${clients.join(" ")} out of ${local} as ${nick}`);
   }

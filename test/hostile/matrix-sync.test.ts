@@ -45,6 +45,7 @@ async function readerOf(told: Incoming[]): Promise<Reader & { records: MemoryRec
     sent: new SentEvents(),
     typing: new Map(),
     history: new Set(),
+    notice: () => {},
     hint: () => {},
     log,
     gapEnd: "s1",

@@ -33,6 +33,7 @@ async function setUp(options: { window?: number; maxStanza?: number; up?: boolea
     fence,
     addresses: new Addresses("email.localhost", { toLocal: (id) => id, fromLocal: (local) => local }),
     roster: {} as never,
+    bookmarks: {} as never,
     clock: setup.clock,
     caps: (contact) => el("c", { of: contact ? "contact" : "gateway" }),
     markable: false,

@@ -1,10 +1,14 @@
 // The shared rooms as one of ours sees them: what sending and the verbs of account mode ask of an account's rooms.
 import type { Peer, RemoteId } from "#bridge";
 import type { Room } from "../room-state.ts";
-import type { DirectRooms, Rooms } from "../rooms.ts";
+import type { DirectRooms } from "../direct-rooms.ts";
+import type { Rooms } from "../rooms.ts";
 import { peerIn, type SharedRoom, type SharedRooms, stateFor } from "./shared-rooms.ts";
 
-type View = Pick<Rooms, "self" | "get" | "all" | "direct" | "chatWith" | "peerOf">;
+type View = Pick<
+  Rooms,
+  "self" | "get" | "all" | "direct" | "chatWith" | "peerOf" | "newestOf" | "isOver" | "isAside" | "showAsRoom"
+>;
 
 export class GhostRooms implements View {
   readonly self: RemoteId;
@@ -39,6 +43,22 @@ export class GhostRooms implements View {
     const shared = this.#rooms.get(room.id);
     return shared === undefined ? { kind: "room", id: room.id } : peerIn(shared);
   }
+
+  /** Ours are not taken along by themselves: a new version is a room of its own. */
+  newestOf(id: string): string {
+    return id;
+  }
+
+  isOver(): boolean {
+    return false;
+  }
+
+  isAside(): boolean {
+    return false;
+  }
+
+  /** What a chat is follows from who is in it. */
+  async showAsRoom(): Promise<void> {}
 
   #seen(room: SharedRoom | undefined): Room | undefined {
     return room && stateFor(room, this.self);

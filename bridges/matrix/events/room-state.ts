@@ -70,7 +70,12 @@ function membership(event: ParsedEvent, context: EventContext): readonly Incomin
   const before = text(at(raw, "unsigned", "prev_content", "membership"));
   const state = stateOf(field(content, "membership"), sender === stateKey, before);
   const name = nameOf(content, stateKey);
-  if (state === "knocked") return notice(event, `${name ?? stateKey} asks to be let in.${reasonIn(content)}`);
+  // Said by the room: they are not in it.
+  if (state === "knocked")
+    return notice(
+      { ...event, base: { ...base, from: base.peer.id } },
+      `${name ?? stateKey} (${stateKey}) asks to be let in.${reasonIn(content)} Who may invite can let them in by that.`,
+    );
   if (state === undefined) return [];
   const reason = cleanLabel(text(field(content, "reason")) ?? "", 500);
   const rank = state === "banned" ? "outcast" : rankOf(context.powerLevels, context.create, stateKey);

@@ -52,7 +52,7 @@ async function query(request: IqRequest, options: MucOptions): Promise<Element> 
   const wanted = await filter(payload, page, found, options);
   const limit = Math.min(page.max ?? usualPage, largestPage);
   // One more than wanted tells whether there is more.
-  const { entries, count } = await gateway.rooms.known.archive(found, { ...wanted, limit: limit + 1 });
+  const { entries, count } = await gateway.rooms.archive(found, { ...wanted, limit: limit + 1 });
   const complete = entries.length <= limit;
   const shown = complete ? entries : wanted.newest ? entries.slice(1) : entries.slice(0, limit);
   for (const entry of shown) options.send(result(entry, from.toString(), attr(payload, "queryid"), found, options));

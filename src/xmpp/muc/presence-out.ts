@@ -73,8 +73,8 @@ export function gonePresence(
   person: Person,
   why: { readonly how: Departure; readonly by?: string; readonly reason?: string },
 ): Element {
-  // Who was in and is put out of it by leaving elsewhere is no member any more (code 321).
-  const codes = person.self && why.how === "left" ? [321] : departureCodes[why.how];
+  // Who leaves elsewhere is put out here.
+  const codes = departureCodes[person.self && why.how === "left" ? "kicked" : why.how];
   return unavailable(room, to, person, {
     codes,
     affiliation:

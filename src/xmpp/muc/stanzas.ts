@@ -1,6 +1,7 @@
 // XEP-0045: Multi-User Chat: the rows of a room's lane as stanzas for each client of the user's that is in it. XEP-0249:
 // Direct MUC Invitations. XEP-0359 (stanza ids), 0203 (history), 0425 (moderation), 0066 (shared files), 0372 (mentions), 0333 (markers),
 // 0486 (the room's picture).
+import type { RemoteId } from "#bridge";
 import type { IncomingRow, OutputItem } from "../../gateway/ports.ts";
 import type { RoomEvent, RoomView, Said, Subject } from "../../gateway/room-events.ts";
 import type { ArchiveEntry } from "../../gateway/room-ports.ts";
@@ -58,7 +59,10 @@ function eventStanzas(
     case "pictured":
       return pictureStanzas(view, to, context);
     case "invited":
+    case "joined":
       return [invitation(item.row, event, to, context)];
+    case "forgotten":
+      return [];
     case "entered":
       return entryStanzas(item, view, event, to, context);
     default:
@@ -121,7 +125,7 @@ function saidStanza(
   context: RoomContext & { readonly now: number; readonly createdAt: number },
   emojis: readonly string[] = [],
 ): Element {
-  const from = `${context.jid}/${said.nick}`;
+  const from = said.nick === "" ? context.jid : `${context.jid}/${said.nick}`;
   const body = bodyOf(said);
   const answers = body.kind === "message" ? body.answers : undefined;
   const written: Written = {
@@ -143,7 +147,7 @@ function saidStanza(
   for (const one of references(mentioned, textOf(stanza, "body") ?? "", context)) stanza.cnode(one);
   if (said.url !== undefined) stanza.cnode(el("x", { xmlns: NS.oob }, el("url", {}, said.url)));
   stanza.cnode(el("stanza-id", { xmlns: NS.sid, by: context.jid, id: said.stanzaId }));
-  if (!moderated) stanza.cnode(occupantId(context, said.id));
+  if (!moderated && said.nick !== "") stanza.cnode(occupantId(context, said.id));
   return stanza;
 }
 
@@ -194,7 +198,7 @@ function subjectStanza({ jid }: RoomContext, to: string, id: string, { text, by,
 /** Section 7.8.2 and XEP-0249 in one: each client takes the one it knows. */
 function invitation(
   row: IncomingRow,
-  event: Extract<RoomEvent, { readonly do: "invited" }>,
+  event: { readonly by?: RemoteId; readonly name?: string; readonly reason?: string },
   to: string,
   context: WriteContext,
 ): Element {

@@ -383,7 +383,7 @@ test("an account signed in with a token has no keys: it says why, and sends noth
     "the placeholder",
   );
   expect(placeholder).toMatchObject({ peer: contact(bob.userId) });
-  expect(account.session.commands?.map(({ word }) => word)).toEqual(["encryption"]);
+  expect(account.session.commands?.map(({ word }) => word)).toEqual(["encryption", "switch", "knocks"]);
   expect(await talk(account, "encryption", [])).toContain("access token");
   expect(await hasCrypto(account.host.records)).toBe(false);
   expect(bob.all.filter(saying("a token secret"))).toEqual([]);

@@ -458,7 +458,6 @@ describe("state", () => {
   });
 
   it.each([
-    [member("knock", "@bob:example.org"), `Bob asks to be let in. "because"`],
     [
       state("m.room.encryption", `{"algorithm": "m.megolm.v1.aes-sha2"}`),
       "Messages here are encrypted from now on. The gateway encrypts and decrypts them for you.",
@@ -469,6 +468,12 @@ describe("state", () => {
     ],
   ])("says in words: %s", (text, words) => {
     expect(incoming(text)).toEqual([{ ...base, type: "message", text: words, unstyled: true, automatic: true }]);
+  });
+
+  it("the room says who knocks: they are not in it", () => {
+    const [line] = incoming(member("knock", "@bob:example.org"));
+    const text = 'Bob (@bob:example.org) asks to be let in. "because" Who may invite can let them in by that.';
+    expect(line).toMatchObject({ type: "message", text, from: base.peer.id, automatic: true });
   });
 
   it.each(["m.room.pinned_events", "m.room.server_acl", "org.example.widget"])("%s is not shown", (type) => {

@@ -99,11 +99,11 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
       links: web?.links,
       ...(parts.link === undefined ? {} : { limits: parts.link }),
     });
-    gateway.bridges.attach(bridge, entry.options, component.output);
+    gateway.bridges.attach(bridge, entry.options, component.output, component.groupChats);
     return component;
   });
   await web?.start({
-    files: createFileReader({ store: store.files, sessionOf: (account) => gateway.sessions.sessionOf(account) }),
+    files: createFileReader({ store: store.files, sessionOf: (account) => gateway.sessionOf(account) }),
     health: { links: () => linksOf(config, components), store: () => store.lanes.counts() },
   });
   await gateway.start();

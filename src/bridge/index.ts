@@ -4,6 +4,7 @@ export type * from "./bridge.ts";
 export * from "./errors.ts";
 export type * from "./events.ts";
 export type * from "./files.ts";
+export type * from "./group-chats.ts";
 export type * from "./login.ts";
 export type * from "./message.ts";
 export type * from "./operator.ts";

@@ -1,5 +1,5 @@
 // The core, put together: what the edge calls, and what works behind it.
-import type { GuardedFetch, HttpHandler, Logger, RemoteId } from "#bridge";
+import type { GuardedFetch, HttpHandler, LiveSession, Logger, RemoteId } from "#bridge";
 import { Accounts } from "./accounts.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Bridges } from "./bridges.ts";
@@ -13,11 +13,13 @@ import { keepHouse } from "./housekeeping.ts";
 import { IntakeWorker } from "./intake.ts";
 import { type Lane, Lanes } from "./lanes.ts";
 import type { GatewayLimits } from "./limits.ts";
+import { GroupChats } from "./group-chats.ts";
+import type { GroupChatEvents } from "./group-chat-ports.ts";
 import { linkEvents } from "./link-events.ts";
 import { Notices } from "./notices.ts";
 import { OutgoingWorker } from "./outgoing.ts";
 import type { Permissions } from "./permissions.ts";
-import type { AccountRecord, Clock, OutgoingBody, OutputEvents, Store } from "./ports.ts";
+import type { AccountId, AccountRecord, Clock, OutgoingBody, OutputEvents, Store } from "./ports.ts";
 import { createPowers } from "./powers.ts";
 import { PresenceBook } from "./presence.ts";
 import { Registrations } from "./registrations.ts";
@@ -58,6 +60,7 @@ export class Gateway {
   readonly dialogs: Dialogs;
   readonly presence: PresenceBook;
   readonly hints: UserHints;
+  readonly groupChats: GroupChats;
   readonly chat: Chat;
   readonly powers: CommandPowers;
   #endHousekeeping = () => {};
@@ -115,6 +118,14 @@ export class Gateway {
       rooms: roomReports,
       account: (id) => accounts.get(id),
     });
+    const groupChats = new GroupChats({
+      store,
+      lanes,
+      clock,
+      log,
+      expiry: limits.queueExpiry,
+      bridge: (name) => bridges.find(name),
+    });
     const sessions = new Sessions({
       store: store.accounts,
       clock,
@@ -157,7 +168,8 @@ export class Gateway {
       expiry: limits.queueExpiry,
       perAccount: limits.sendsPerAccount,
       accounts: {
-        sessionOf: (account) => sessions.sessionOf(account),
+        sessionOf: (account) => this.sessionOf(account),
+        sessionFor: (row) => (groupChats.has(row.account) ? groupChats.sessionFor(row) : sessions.sessionOf(row.account)),
         wantsThreads: (account) => bridges.ofAccount(account)?.bridge.threads === true,
         loginRequired: (account, detail) => sessions.loginRequired(account, detail),
       },
@@ -189,6 +201,7 @@ export class Gateway {
     this.lanes = lanes;
     this.accounts = accounts;
     this.sessions = sessions;
+    this.groupChats = groupChats;
     this.presence = presence;
     this.registrations = registrations;
     this.hints = new UserHints({ accounts, sessions, log });
@@ -206,9 +219,20 @@ export class Gateway {
     return linkEvents(bridge, this);
   }
 
+  /** What the component of a bridge calls when something happens in a group chat that people of the network are in. */
+  groupChatEvents(bridge: string): GroupChatEvents {
+    return this.groupChats.events(bridge);
+  }
+
+  /** The session of an account, or of a group chat. */
+  sessionOf(account: AccountId): LiveSession | undefined {
+    return this.groupChats.has(account) ? this.groupChats.sessionOf(account) : this.sessions.sessionOf(account);
+  }
+
   async start(): Promise<void> {
     const { store, clock, log } = this.#o;
     const records = await this.accounts.load();
+    await this.groupChats.load();
     await this.bridges.serve({
       findAccount: (bridge, self) => this.accounts.bySelf(bridge, self),
       deliver: async (account, events) => {
@@ -218,6 +242,11 @@ export class Gateway {
       // Asked by the network's side: the user may have never written, and may not be allowed to.
       enrol: async (bridge, user) => (this.mayUse(bridge, user) ? this.registrations.enrol(bridge, user) : undefined),
       deliverAll: (bridge, parcels, records) => this.#reports.deliverAll(bridge, parcels, records),
+      groupChats: (bridge) => ({
+        find: (address, services) => this.groupChats.find(bridge, address, services),
+        open: (address) => this.groupChats.open(bridge, address),
+        resume: (address, people) => this.groupChats.resume(bridge, address, people),
+      }),
       fetch: this.#o.fetch,
       mount: this.#o.mount,
     });
@@ -233,6 +262,7 @@ export class Gateway {
     this.dialogs.close();
     this.presence.stop();
     await this.bridges.endServices();
+    await this.groupChats.stop();
     await this.#outgoing.stop();
     await this.#intake.stop();
     await this.sessions.stop();
@@ -287,6 +317,7 @@ export class Gateway {
       case "outgoing":
         return this.#outgoing.onReady(lane);
       case "incoming":
+        if (this.groupChats.has(lane.head.account)) return this.groupChats.onReady(lane);
         return this.bridges.ofAccount(lane.head.account)?.incoming.onReady(lane);
       case "intake":
         return this.#intake.onReady(lane);

@@ -23,6 +23,8 @@ import { untilTrue } from "./stubborn.ts";
 export interface OutgoingAccounts {
   /** Undefined: no session that could send, the lane waits for `resume`. */
   sessionOf(account: AccountId): LiveSession | undefined;
+  /** The session that a row goes out by. */
+  sessionFor(row: OutgoingRow): LiveSession | undefined;
   /** The bridge wants `threadLast` and `previous`. */
   wantsThreads(account: AccountId): boolean;
   loginRequired(account: AccountId, detail: string): void;
@@ -172,7 +174,7 @@ export class OutgoingWorker {
       await this.#expireRow(row);
       return "next";
     }
-    const session = accounts.sessionOf(row.account);
+    const session = accounts.sessionFor(row);
     if (session === undefined) return "park";
     try {
       const settlement = await this.#attempts.make(row, session);
@@ -213,9 +215,9 @@ export class OutgoingWorker {
 
   #rejection(row: OutgoingRow, condition: BridgeError["condition"], text: string): Settlement {
     const { origin, kind } = row.body;
-    // Nobody waits for the answer to a read marker.
+    // Nobody waits for the answer to a read marker, and nobody in a group chat for what becomes of their words elsewhere.
     const notes: readonly NewRow[] =
-      kind === "read"
+      kind === "read" || row.body.heard !== undefined
         ? []
         : [
             {

@@ -8,6 +8,7 @@ import { Link, LinkDownError, type LinkLimits, type LinkState } from "./link.ts"
 import { muc, roomItems } from "./muc/features.ts";
 import { inviteDirectly } from "./muc/message-in.ts";
 import type { MucOptions } from "./muc/options.ts";
+import { MucClient } from "./muc-client/client.ts";
 import { Online } from "./online.ts";
 import { Output } from "./output.ts";
 import { Privileges } from "./privileges.ts";
@@ -52,6 +53,7 @@ export interface ComponentOptions {
 
 export interface Component {
   readonly output: Output;
+  readonly groupChats: MucClient;
   readonly link: Link;
   readonly router: Router;
   start(): void;
@@ -90,7 +92,11 @@ export function createComponent(options: ComponentOptions): Component {
     onStanza: (stanza) => router.route(stanza),
     onState(state, detail) {
       options.onState?.(state, detail);
-      if (state === "up") return events.up();
+      if (state === "up") {
+        groupChats.up();
+        return events.up();
+      }
+      groupChats.down();
       privileges.reset();
       fence.reset(new LinkDownError("the stream is gone"));
       events.down();
@@ -98,10 +104,21 @@ export function createComponent(options: ComponentOptions): Component {
     onAlarm: (text) => log.error({ component: options.jid }, text),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
+  const groupChats = new MucClient({
+    link,
+    addresses,
+    events: gateway.groupChatEvents(name),
+    serverDomain,
+    clock,
+    log,
+    maxStanza: options.maxStanza,
+    links: options.links,
+  });
   const router = new Router({
     addresses,
     log,
     serverDomain,
+    fromGroupChat: (stanza, from, to) => (groupChats.knows(from) ? groupChats.receive(stanza, from, to) : undefined),
     mayUse: (user) => gateway.mayUse(name, user),
     named: (user, local) => gateway.rooms.known.named(name, user, local),
     send: (stanza) => void link.send(stanza),
@@ -178,6 +195,7 @@ export function createComponent(options: ComponentOptions): Component {
   });
   return {
     output,
+    groupChats,
     link,
     router,
     start: () => link.start(),

@@ -74,7 +74,8 @@ export function messageStanza(item: Written, context: MessageContext): Element {
     case "failed":
       return errorStanza(context.from, body.origin, body.condition, body.text);
     case "room":
-      throw new RangeError("what happens in a room is written by muc/stanzas.ts");
+    case "groupchat":
+      throw new RangeError("what happens in rooms and group chats is written by muc and muc-client");
     default:
       return body satisfies never;
   }

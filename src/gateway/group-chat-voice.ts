@@ -1,0 +1,234 @@
+// What people of a network do in group chats, one thing at a time per chat: it counts as said when the chat shows it to
+// everybody, us included. XEP-0114 and MUC know no other proof that holds across servers.
+import { BridgeError, type Condition, type Logger, type RemoteId } from "#bridge";
+import type { GroupChatClient, GroupChatItem } from "./group-chat-ports.ts";
+import { groupChatPeer, shownName, shownRecords } from "./group-chat-rows.ts";
+import { newKey } from "./keys.ts";
+import type { Lane, Lanes } from "./lanes.ts";
+import type { AccountId, Clock, IncomingBody, IncomingRow, NewRow, OutgoingBody, Settlement, Store } from "./ports.ts";
+import { retryDelay } from "./retry.ts";
+import type { Saying } from "./room-ports.ts";
+import { untilTrue } from "./stubborn.ts";
+
+export interface GroupChatVoiceOptions {
+  readonly store: Pick<Store, "lanes" | "messages" | "reactions">;
+  readonly lanes: Lanes;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Milliseconds until a waiting message is given up. */
+  readonly expiry: number;
+  readonly chat: (account: AccountId) => Chat | undefined;
+}
+
+interface Chat {
+  readonly address: string;
+  readonly client: GroupChatClient;
+}
+
+type ChatBody = Extract<IncomingBody, { kind: "groupchat" }>;
+type ChatRow = IncomingRow & { readonly body: ChatBody };
+
+/** Milliseconds that a chat has to let somebody in, and to show what they said. */
+const patience = { enter: 60_000, show: 30_000 };
+
+/** What is being said, and how its proof is told. */
+interface Pending {
+  readonly row: ChatRow;
+  readonly shown: () => void;
+  readonly failed: (error: BridgeError) => void;
+}
+
+export class GroupChatVoice {
+  readonly #o: GroupChatVoiceOptions;
+  /** By row key: at most one in each chat. */
+  readonly #pending = new Map<string, Pending>();
+  /** Keys of rows that were shown while nobody waited for it, by lane: it was said before a restart, or took too long. */
+  readonly #shown = new Map<AccountId, string>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #halt = new AbortController();
+
+  constructor(options: GroupChatVoiceOptions) {
+    this.#o = options;
+  }
+
+  onReady(lane: Lane): void {
+    if (lane.busy || this.#halt.signal.aborted) return;
+    lane.busy = true;
+    const run = this.#run(lane)
+      .catch((error: unknown) => {
+        // Only the store can fail here.
+        this.#o.log.error({ err: error, account: lane.head.account }, "the lane of a group chat stopped");
+        this.#again(lane, 5_000);
+      })
+      .finally(() => this.#running.delete(run));
+    this.#running.add(run);
+  }
+
+  /** What waits for its proof and was said under this id; undefined: nothing of ours. */
+  async waitingFor(account: AccountId, address: string, key: string): Promise<ChatRow | undefined> {
+    const pending = this.#pending.get(key);
+    if (pending !== undefined) return pending.row.account === account ? pending.row : undefined;
+    // Nothing is said before what is before it was shown: it can only be the first.
+    const head = { account, direction: "incoming", peer: groupChatPeer(address) } as const;
+    const [first] = await this.#o.store.lanes.page(head, -1, 1);
+    return first?.key === key ? (first as ChatRow) : undefined;
+  }
+
+  /** The chat shows what a row said. Resolves when that is on disk. */
+  async shown(row: ChatRow, stanzaId: string): Promise<void> {
+    const { store, clock } = this.#o;
+    const { act } = row.body;
+    const written =
+      act.do === "say" && (act.body.kind === "message" || act.body.kind === "edit")
+        ? await store.messages.byXmppId(row.account, row.peer, row.key)
+        : undefined;
+    await this.#settle({ id: row.id, state: "done", records: shownRecords(written, row, stanzaId, clock.now()) });
+    const pending = this.#pending.get(row.key);
+    if (pending === undefined) this.#shown.set(row.account, row.key);
+    else pending.shown();
+  }
+
+  refused(key: string, condition: Condition, text: string, again: boolean): void {
+    this.#pending.get(key)?.failed(new BridgeError(again ? "retry" : "reject", text, { condition }));
+  }
+
+  async stop(): Promise<void> {
+    this.#halt.abort();
+    await Promise.all(this.#running);
+  }
+
+  async #run(lane: Lane): Promise<void> {
+    const { lanes, clock } = this.#o;
+    while (!this.#halt.signal.aborted) {
+      const row = lanes.peek(lane) as ChatRow | undefined;
+      if (row === undefined) break;
+      const wait = row.notBefore - clock.now();
+      if (wait <= 0 && (await this.#handle(row))) {
+        if (lanes.take(lane)) lanes.finished(lane);
+        continue;
+      }
+      return this.#again(lane, Math.max(row.notBefore - clock.now(), 0));
+    }
+    lanes.idle(lane);
+    if (lane.rows.length > 0) this.onReady(lane);
+  }
+
+  #again(lane: Lane, ms: number): void {
+    this.#o.lanes.unload(lane);
+    lane.busy = false;
+    if (!this.#halt.signal.aborted) this.#o.clock.setTimeout(() => this.onReady(lane), ms);
+  }
+
+  /** True: the row is at its end. */
+  async #handle(row: ChatRow): Promise<boolean> {
+    const { clock, expiry, log, chat } = this.#o;
+    try {
+      const place = chat(row.account);
+      if (place === undefined) throw new BridgeError("retry", "There is no way to the group chat.");
+      if (row.createdAt + expiry < clock.now())
+        throw new BridgeError("reject", "The group chat could not be reached for too long.");
+      await this.#do(row, place);
+      return true;
+    } catch (error) {
+      if (this.#halt.signal.aborted) return false;
+      const known = error instanceof BridgeError ? error : undefined;
+      const text = error instanceof Error ? error.message : String(error);
+      if (known?.kind === "reject") {
+        log.info({ account: row.account, key: row.key, condition: known.condition }, "a group chat refused");
+        await this.#settle({ id: row.id, state: "failed", error: text, notes: this.#refusal(row, known) });
+        return true;
+      }
+      log.info({ account: row.account, key: row.key, err: error }, "a group chat is tried again");
+      row.attempts++;
+      row.notBefore = clock.now() + (known?.retryAfter ?? retryDelay(row.attempts));
+      const { attempts, notBefore } = row;
+      await this.#settle({ id: row.id, state: "queued", attempts, notBefore, error: text });
+      return false;
+    }
+  }
+
+  async #do(row: ChatRow, { address, client }: Chat): Promise<void> {
+    const { from, name, act } = row.body;
+    if (act.do === "leave") {
+      client.leave(address, from);
+      return this.#settle({ id: row.id, state: "done" });
+    }
+    const person = { id: from, ...(name === undefined ? {} : { name }) };
+    await this.#within(patience.enter, (signal) => client.enter(address, person, signal));
+    if (act.do === "enter") return this.#settle({ id: row.id, state: "done" });
+    const item = await this.#item(row, address, act.body);
+    if (this.#shown.get(row.account) === row.key) return;
+    await this.#say(row, item, client);
+  }
+
+  async #say(row: ChatRow, item: GroupChatItem, client: GroupChatClient): Promise<void> {
+    const proof = Promise.withResolvers<void>();
+    this.#pending.set(row.key, { row, shown: proof.resolve, failed: proof.reject });
+    try {
+      await this.#within(patience.show, (signal) => {
+        signal.addEventListener("abort", () => {
+          if (!this.#halt.signal.aborted) client.doubt(item.address);
+          proof.reject(new BridgeError("retry", "The group chat did not show it.", { retryAfter: 0 }));
+        });
+        client.write(item);
+        return proof.promise;
+      });
+    } finally {
+      this.#pending.delete(row.key);
+    }
+  }
+
+  async #item(row: ChatRow, address: string, body: Saying): Promise<GroupChatItem> {
+    const { messages, reactions } = this.#o.store;
+    const { from } = row.body;
+    const item = { address, row, from, body };
+    const named = (id: string) => shownName(row.account, row.peer, id, messages);
+    switch (body.kind) {
+      case "edit":
+        return item;
+      case "retraction":
+        return { ...item, target: await named(body.target) };
+      case "reaction": {
+        const set = await reactions.of(row.account, row.peer, body.target, from);
+        return { ...item, target: await named(body.target), emojis: set.map((one) => one.emoji) };
+      }
+      case "message": {
+        const parent = await messages.byRemoteId(row.account, body.message.replyTo ?? []);
+        return parent === undefined ? item : { ...item, target: await named(parent.xmppId) };
+      }
+      default:
+        return body satisfies never;
+    }
+  }
+
+  /** Who cannot be in the chat cannot be in its place on the network either; a message that it did not want is told of. */
+  #refusal(row: ChatRow, error: BridgeError): readonly NewRow[] {
+    const { clock, chat } = this.#o;
+    const address = chat(row.account)?.address;
+    if (address === undefined || row.body.act.do === "leave") return [];
+    const heard = { origin: { from: address }, heard: { at: clock.now() } };
+    const isOut = row.body.act.do === "enter" || error.condition === "forbidden" || error.condition === "not-authorized";
+    const body: OutgoingBody = isOut
+      ? { kind: "change", change: { do: "kick", who: row.body.from, reason: error.message }, ...heard }
+      : { kind: "message", text: `${nameOf(row.body)}: this was not sent. ${error.message}`, ...heard };
+    return [{ direction: "outgoing", account: row.account, peer: row.peer, key: newKey(clock.now()), body }];
+  }
+
+  async #settle(settlement: Settlement): Promise<void> {
+    await untilTrue(() => this.#o.store.lanes.settle(settlement), this.#o.clock, this.#o.log);
+  }
+
+  /** `signal` ends after so many milliseconds, or when the gateway stops. */
+  async #within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock } = this.#o;
+    const over = new AbortController();
+    const timer = clock.setTimeout(() => over.abort(), ms);
+    try {
+      return await work(AbortSignal.any([this.#halt.signal, over.signal]));
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  }
+}
+
+const nameOf = ({ name, from }: { readonly name?: string; readonly from: RemoteId }): string => name ?? from;

@@ -1,0 +1,324 @@
+// XEP-0045: Multi-User Chat, as those of ours who are in one live through it. The first one in listens for all (see
+// listening.ts); when everything that was said before is heard the others come in, and only then somebody speaks.
+import { BridgeError, type GroupChatPerson, type Logger, type RemoteId } from "#bridge";
+import type { GroupChatEvents } from "../../gateway/group-chat-ports.ts";
+import type { Clock } from "../../gateway/ports.ts";
+import { retryDelay } from "../../gateway/retry.ts";
+import type { IqTracker } from "../iq.ts";
+import type { Jid } from "../jid.ts";
+import { attr, type Element } from "../stanza.ts";
+import { occupantOf } from "./hearing.ts";
+import { Listening } from "./listening.ts";
+import { endOf, isNew, isOwn, refusalOf } from "./presence.ts";
+import { Seat } from "./seat.ts";
+import type { ChatFacts, Services } from "./services.ts";
+import { entryPresence, exitPresence, type History, nickPresence } from "./stanzas.ts";
+
+export interface MucChatOptions {
+  readonly address: string;
+  readonly services: Pick<Services, "facts">;
+  readonly events: GroupChatEvents;
+  readonly iq: Pick<IqTracker, "request">;
+  /** Throws when the link is down. */
+  readonly send: (stanza: Element) => void;
+  readonly isUp: () => boolean;
+  /** The full JID that stands for somebody of the network; undefined: none can. */
+  readonly jidOf: (id: RemoteId) => string | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** For the answer to an entry (ms). */
+const entryPatience = 30_000;
+/** Nicks that are tried one after the other. */
+const mostNicks = 5;
+/** Those whose leaving is told, because they spoke. */
+const mostSpeakers = 1_000;
+
+export class MucChat {
+  readonly #o: MucChatOptions;
+  readonly #seats = new Map<RemoteId, Seat>();
+  readonly #speakers = new Set<string>();
+  #listening: Listening | undefined;
+  #facts: ChatFacts | undefined;
+  /** An entry of the listener is being prepared. */
+  #preparing = false;
+
+  constructor(options: MucChatOptions) {
+    this.#o = options;
+  }
+
+  get isEmpty(): boolean {
+    return this.#seats.size === 0;
+  }
+
+  seatOf(person: RemoteId): Seat | undefined {
+    return this.#seats.get(person);
+  }
+
+  /** As GroupChatClient.enter. */
+  async enter(person: GroupChatPerson, signal: AbortSignal): Promise<void> {
+    const seat = this.#seats.get(person.id) ?? this.#admit(person);
+    if (person.name !== undefined && person.name !== seat.person.name) this.#rename(seat, person);
+    if (seat.state === "in" && this.#listening?.isLive) return;
+    const waiting = seat.wait(signal);
+    this.#advance();
+    return waiting;
+  }
+
+  leave(person: RemoteId): void {
+    const seat = this.#seats.get(person);
+    if (seat === undefined) return;
+    if (seat.state !== "out" && this.#o.isUp()) this.#o.send(exitPresence(seat.jid, this.#o.address, seat.nick));
+    this.#dismiss(seat, new BridgeError("retry", "They left the group chat.", { retryAfter: 0 }));
+  }
+
+  up(): void {
+    this.#advance();
+  }
+
+  /** The link is gone: the chat's service puts us out sooner or later. */
+  down(): void {
+    this.#listening?.stop();
+    this.#listening = undefined;
+    for (const seat of this.#seats.values()) this.#unseat(seat);
+  }
+
+  /** Everybody enters anew, and what was said is heard again. */
+  restart(): void {
+    this.down();
+    this.#advance();
+  }
+
+  async presence(stanza: Element, from: Jid, to: Jid): Promise<void> {
+    const seat = this.#seatAt(to);
+    if (seat === undefined || seat.state === "out") return;
+    const nick = from.resource ?? "";
+    const own = isOwn(stanza) || nick === seat.nick;
+    switch (attr(stanza, "type")) {
+      case "error":
+        return seat.state === "entering" ? this.#refused(seat, stanza) : undefined;
+      case "unavailable":
+        return own ? this.#ended(seat, stanza) : this.#parted(stanza, seat, nick);
+      case undefined:
+        return own && seat.state === "entering" ? this.#entered(seat, nick, stanza) : undefined;
+      default:
+        return;
+    }
+  }
+
+  /** Resolves when it is on disk. */
+  async message(stanza: Element, from: Jid, to: Jid): Promise<void> {
+    const seat = this.#seatAt(to);
+    if (seat === undefined || seat !== this.#listening?.seat) return;
+    if (from.resource !== undefined && this.#facts && this.#speakers.size < mostSpeakers)
+      this.#speakers.add(occupantOf(stanza, from.resource, this.#facts).id);
+    await this.#listening.message(stanza, from);
+  }
+
+  // --- coming in ----------------------------------------------------------------------------------------------------
+
+  #admit(person: GroupChatPerson): Seat {
+    const jid = this.#o.jidOf(person.id);
+    if (jid === undefined)
+      throw new BridgeError("reject", "This name cannot be an address on XMPP.", { condition: "forbidden" });
+    const seat = new Seat(person, jid);
+    this.#seats.set(person.id, seat);
+    return seat;
+  }
+
+  /** Whoever can come in now does. */
+  #advance(): void {
+    if (!this.#o.isUp()) return;
+    const waiting = [...this.#seats.values()].filter((seat) => seat.state === "out" && seat.timer === undefined);
+    if (this.#listening?.isLive) {
+      for (const seat of waiting) this.#ask(seat, { most: 0 });
+      return;
+    }
+    const [first] = waiting;
+    if (this.#listening !== undefined || this.#preparing || first === undefined) return;
+    this.#preparing = true;
+    this.#listen(first)
+      .catch((error: unknown) => this.#failed(first, asBridgeError(error)))
+      .finally(() => {
+        this.#preparing = false;
+        if (this.#listening === undefined) this.#advance();
+      });
+  }
+
+  async #listen(seat: Seat): Promise<void> {
+    const { address, services, events, iq, clock, isUp } = this.#o;
+    this.#facts = await services.facts(address);
+    if (this.#facts === undefined)
+      throw new BridgeError("reject", "There is no such group chat any more.", { condition: "item-not-found" });
+    const cursor = await events.cursor(address);
+    if (!isUp() || this.#seats.get(seat.person.id) !== seat) return;
+    const listening = new Listening(seat, {
+      address,
+      facts: this.#facts,
+      cursor,
+      events,
+      iq,
+      clock,
+      isOurs: (nick) => this.#isOurs(nick),
+      onLive: () => {
+        for (const one of this.#seats.values()) if (one.state === "in") one.settle();
+        this.#advance();
+      },
+      onLost: () => this.restart(),
+    });
+    this.#listening = listening;
+    this.#ask(seat, listening.history);
+  }
+
+  #ask(seat: Seat, history: History): void {
+    const { address, clock, send } = this.#o;
+    seat.nick = "";
+    seat.nick = seat.choose((nick) => this.#isOurs(nick));
+    seat.state = "entering";
+    const late = new BridgeError("retry", "The group chat does not answer.");
+    seat.timer = clock.setTimeout(() => this.#failed(seat, late), entryPatience);
+    send(entryPresence(seat.jid, address, seat.nick, history));
+  }
+
+  #entered(seat: Seat, nick: string, stanza: Element): void {
+    const { address, clock, send } = this.#o;
+    clock.clearTimeout(seat.timer);
+    seat.timer = undefined;
+    seat.nick = nick;
+    if (isNew(stanza)) {
+      // Entering made it: nobody wanted that.
+      send(exitPresence(seat.jid, address, nick));
+      const gone = new BridgeError("reject", "There is no such group chat any more.", { condition: "item-not-found" });
+      return this.#failed(seat, gone);
+    }
+    seat.state = "in";
+    seat.failures = 0;
+    if (this.#listening?.seat === seat && !this.#listening.isLive) return this.#listening.entered();
+    if (this.#listening?.isLive) seat.settle();
+  }
+
+  #refused(seat: Seat, stanza: Element): void {
+    const error = refusalOf(stanza);
+    if (error !== undefined) return this.#failed(seat, error);
+    seat.refuse(seat.nick);
+    if (seat.refusals > mostNicks)
+      return this.#failed(seat, new BridgeError("reject", "Your name is taken there.", { condition: "not-allowed" }));
+    this.#o.clock.clearTimeout(seat.timer);
+    const listening = this.#listening;
+    this.#ask(seat, listening?.seat === seat ? listening.history : { most: 0 });
+  }
+
+  #failed(seat: Seat, error: BridgeError): void {
+    const { clock, log } = this.#o;
+    this.#unseat(seat);
+    if (error.kind === "reject") {
+      // Whoever waits tells the network themselves.
+      const isHeard = seat.isAwaited;
+      this.#dismiss(seat, error);
+      return isHeard ? undefined : this.#expel(seat, error.message);
+    }
+    log.info({ err: error }, "a group chat could not be entered; it will be tried again");
+    seat.failures++;
+    seat.timer = clock.setTimeout(() => {
+      seat.timer = undefined;
+      this.#advance();
+    }, retryDelay(seat.failures));
+    this.#relieve(seat);
+  }
+
+  #rename(seat: Seat, person: GroupChatPerson): void {
+    seat.person = person;
+    if (seat.state !== "in") return;
+    const nick = seat.choose((one) => this.#isOurs(one));
+    if (nick !== seat.nick) this.#o.send(nickPresence(seat.jid, this.#o.address, nick));
+  }
+
+  // --- going out ----------------------------------------------------------------------------------------------------
+
+  async #ended(seat: Seat, stanza: Element): Promise<void> {
+    const end = endOf(stanza);
+    switch (end.how) {
+      case "renamed":
+        seat.nick = end.nick;
+        return;
+      case "lost":
+        return this.#failed(seat, new BridgeError("retry", "The group chat was lost."));
+      case "expelled":
+        this.#dismiss(seat, new BridgeError("reject", end.reason, { condition: "forbidden" }));
+        return this.#expel(seat, end.reason);
+      case "closed":
+        return this.#closed(end.reason);
+      default:
+        return end satisfies never;
+    }
+  }
+
+  #closed(reason: string | undefined): void {
+    const { events, address } = this.#o;
+    const seats = [...this.#seats.values()];
+    this.down();
+    void events.heard(address, { what: "closed", reason: reason || undefined });
+    for (const seat of seats) {
+      this.#dismiss(seat, new BridgeError("reject", "The group chat was closed.", { condition: "item-not-found" }));
+      this.#expel(seat, "The group chat was closed.");
+    }
+  }
+
+  /** Their place on the network goes as well. */
+  #expel({ person }: Seat, reason: string): void {
+    const change = { do: "kick", who: person.id, reason } as const;
+    void this.#o.events.heard(this.#o.address, { what: "changed", change });
+  }
+
+  /** Somebody who spoke is gone. */
+  async #parted(stanza: Element, seat: Seat, nick: string): Promise<void> {
+    const { events, address } = this.#o;
+    if (seat !== this.#listening?.seat || this.#facts === undefined || endOf(stanza).how === "renamed") return;
+    const speaker = occupantOf(stanza, nick, this.#facts);
+    if (this.#speakers.delete(speaker.id)) await events.heard(address, { what: "parted", speaker });
+  }
+
+  /** They are ours no more. */
+  #dismiss(seat: Seat, error: BridgeError): void {
+    this.#unseat(seat);
+    this.#seats.delete(seat.person.id);
+    seat.turnAway(error);
+    this.#relieve(seat);
+  }
+
+  /** Another one listens on, without a gap: what came before was for both of them. */
+  #relieve(seat: Seat): void {
+    if (this.#listening?.seat !== seat) return this.#advance();
+    const next = this.#listening.isLive ? [...this.#seats.values()].find((one) => one.state === "in") : undefined;
+    if (next !== undefined) {
+      this.#listening.seat = next;
+      return this.#advance();
+    }
+    this.#listening.stop();
+    this.#listening = undefined;
+    for (const one of this.#seats.values()) if (one.state !== "out") this.#unseat(one);
+    this.#advance();
+  }
+
+  #unseat(seat: Seat): void {
+    this.#o.clock.clearTimeout(seat.timer);
+    seat.timer = undefined;
+    seat.state = "out";
+  }
+
+  #seatAt({ bare }: Jid): Seat | undefined {
+    for (const seat of this.#seats.values()) if (seat.jid.startsWith(`${bare}/`)) return seat;
+    return undefined;
+  }
+
+  #isOurs(nick: string): boolean {
+    for (const seat of this.#seats.values()) if (seat.state !== "out" && seat.nick === nick) return true;
+    return false;
+  }
+}
+
+const asBridgeError = (error: unknown): BridgeError =>
+  error instanceof BridgeError
+    ? error
+    : new BridgeError("retry", "The group chat could not be entered.", { cause: error });

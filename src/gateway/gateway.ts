@@ -169,7 +169,8 @@ export class Gateway {
       perAccount: limits.sendsPerAccount,
       accounts: {
         sessionOf: (account) => this.sessionOf(account),
-        sessionFor: (row) => (groupChats.has(row.account) ? groupChats.sessionFor(row) : sessions.sessionOf(row.account)),
+        sessionFor: (row) =>
+          groupChats.has(row.account) ? groupChats.sessionFor(row) : sessions.sessionOf(row.account),
         wantsThreads: (account) => bridges.ofAccount(account)?.bridge.threads === true,
         loginRequired: (account, detail) => sessions.loginRequired(account, detail),
       },

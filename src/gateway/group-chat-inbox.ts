@@ -92,7 +92,10 @@ export class GroupChatInbox {
   async #write(deliveries: readonly Delivery[], cursor: GroupChatCursor | undefined): Promise<void> {
     const { store, account, clock, log } = this.#o;
     if (deliveries.length === 0) return;
-    const write = () => (this.#stopped ? Promise.resolve([]) : store.deliver(account, deliveries, cursor === undefined ? {} : { cursor: { ...cursor } }));
+    const write = () =>
+      this.#stopped
+        ? Promise.resolve([])
+        : store.deliver(account, deliveries, cursor === undefined ? {} : { cursor: { ...cursor } });
     await untilTrue(write, clock, log);
   }
 }

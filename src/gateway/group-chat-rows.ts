@@ -135,7 +135,12 @@ export function takenRecords(row: OutgoingRow, record: MessageRecord): readonly 
 }
 
 /** What is remembered when the chat has shown what one of the network's people said. */
-export function shownRecords(written: MessageRecord | undefined, row: { readonly account: AccountId; readonly peer: string }, stanzaId: string, now: number): readonly MessageRecord[] {
+export function shownRecords(
+  written: MessageRecord | undefined,
+  row: { readonly account: AccountId; readonly peer: string },
+  stanzaId: string,
+  now: number,
+): readonly MessageRecord[] {
   const heard = mark(row.account, "heard", stanzaId, row.peer, stanzaId, now);
   return written === undefined
     ? [heard]
@@ -156,7 +161,12 @@ export async function targetOf(row: OutgoingRow, messages: MessageStore): Promis
 }
 
 /** What the chat calls a message that is known here as `xmppId`. */
-export async function shownName(account: AccountId, peer: string, xmppId: string, messages: MessageStore): Promise<string> {
+export async function shownName(
+  account: AccountId,
+  peer: string,
+  xmppId: string,
+  messages: MessageStore,
+): Promise<string> {
   const record = await messages.byXmppId(account, peer, xmppId);
   if (record === undefined) return xmppId;
   return (await messages.byRemoteId(account, [alias.shown + record.remoteId]))?.xmppId ?? xmppId;

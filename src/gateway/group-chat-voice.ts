@@ -207,7 +207,8 @@ export class GroupChatVoice {
     const address = chat(row.account)?.address;
     if (address === undefined || row.body.act.do === "leave") return [];
     const heard = { origin: { from: address }, heard: { at: clock.now() } };
-    const isOut = row.body.act.do === "enter" || error.condition === "forbidden" || error.condition === "not-authorized";
+    const isOut =
+      row.body.act.do === "enter" || error.condition === "forbidden" || error.condition === "not-authorized";
     const body: OutgoingBody = isOut
       ? { kind: "change", change: { do: "kick", who: row.body.from, reason: error.message }, ...heard }
       : { kind: "message", text: `${nameOf(row.body)}: this was not sent. ${error.message}`, ...heard };

@@ -1,5 +1,12 @@
 // The gateway as an occupant of group chats (XEP-0045): all chats of one component, and the way of their stanzas.
-import { BridgeError, type Condition, type FoundGroupChat, type GroupChatPerson, type Logger, type RemoteId } from "#bridge";
+import {
+  BridgeError,
+  type Condition,
+  type FoundGroupChat,
+  type GroupChatPerson,
+  type Logger,
+  type RemoteId,
+} from "#bridge";
 import type { GroupChatClient, GroupChatEvents, GroupChatItem } from "../../gateway/group-chat-ports.ts";
 import type { Clock, FileLinks } from "../../gateway/ports.ts";
 import { type Addresses, resource } from "../addresses.ts";

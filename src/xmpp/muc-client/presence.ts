@@ -57,6 +57,7 @@ export function refusalOf(stanza: Element): BridgeError | undefined {
   if (condition === "conflict") return undefined;
   const why = condition === "jid-malformed" ? "not-acceptable" : (condition as Condition);
   const sentence = sentences[why];
-  if (sentence === undefined || type === "wait") return new BridgeError("retry", text ?? "The group chat is not there.");
+  if (sentence === undefined || type === "wait")
+    return new BridgeError("retry", text ?? "The group chat is not there.");
   return new BridgeError("reject", sentence, { condition: why });
 }

@@ -79,7 +79,12 @@ export class Services {
       return found && found.local === undefined && found.domain !== jid ? [found.domain] : [];
     });
     const infos = await Promise.all(
-      domains.map((domain) => this.#info(domain).then((query) => [domain, query] as const, () => undefined)),
+      domains.map((domain) =>
+        this.#info(domain).then(
+          (query) => [domain, query] as const,
+          () => undefined,
+        ),
+      ),
     );
     const chats = infos.flatMap((one) => {
       const [domain = "", query] = one ?? [];

@@ -16,11 +16,7 @@ export function entryPresence(from: string, address: string, nick: string, histo
     "most" in history
       ? { maxstanzas: history.most }
       : { since: new Date(history.since).toISOString().replace(/\.\d+Z$/, "Z") };
-  return el(
-    "presence",
-    { from, to: `${address}/${nick}` },
-    el("x", { xmlns: NS.muc }, el("history", wanted)),
-  );
+  return el("presence", { from, to: `${address}/${nick}` }, el("x", { xmlns: NS.muc }, el("history", wanted)));
 }
 
 /** Section 7.6. */

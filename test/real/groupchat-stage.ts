@@ -1,0 +1,136 @@
+// The stage of a group chat on real servers: an XMPP server with its own rooms, Synapse with the gateway as its application
+// service, and people on both sides.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createMatrixBridge } from "../../bridges/matrix/index.ts";
+import type { GatewayLogger } from "../../src/log.ts";
+import { MatrixPerson } from "../kit/matrix-person.ts";
+import { startViaduct, type Viaduct } from "../kit/viaduct.ts";
+import { XmppClient } from "../kit/xmpp-client.ts";
+import { freePorts } from "../lab/ports.ts";
+import { startSynapse, type Synapse } from "../lab/synapse.ts";
+import { startXmppServer, type XmppServer, type XmppServerName } from "../lab/xmpp-server.ts";
+import { until } from "./stage.ts";
+
+const serverName = "matrix.test";
+const asToken = "gateway-to-homeserver-".padEnd(48, "a");
+const hsToken = "homeserver-to-gateway-".padEnd(48, "h");
+
+export interface GroupChatStage {
+  readonly xmpp: XmppServer;
+  readonly synapse: Synapse;
+  readonly gateway: Viaduct;
+  /** An XMPP user with a client. */
+  enter(user: string): Promise<XmppClient>;
+  /** Somebody on Matrix, with a client of their own. */
+  person(user: string): Promise<MatrixPerson>;
+  stopGateway(): Promise<void>;
+  startGateway(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface GroupChatStageOptions {
+  readonly xmpp: XmppServerName;
+  /** Users of the XMPP server. */
+  readonly users: readonly string[];
+  /** Users of the homeserver. */
+  readonly people: readonly string[];
+  /** `bridges.matrix.domain.groupChats`. */
+  readonly groupChats?: object;
+  readonly log?: GatewayLogger;
+}
+
+/** The alias of a group chat on the lab's own service. */
+export const aliasOf = (room: string): string => `#_xmpp_${room}=40rooms.localhost:${serverName}`;
+
+export async function setGroupChatStage(options: GroupChatStageOptions): Promise<GroupChatStage> {
+  const [webPort = 0] = await freePorts(1);
+  const url = `http://127.0.0.1:${webPort}`;
+  const ours = (sigil: string) => [{ exclusive: true, regex: `^${sigil}_xmpp_.*:matrix\\.test$` }];
+  const [xmpp, synapse] = await Promise.all([
+    startXmppServer(options.xmpp, {
+      users: Object.fromEntries(options.users.map((user) => [user, "pw"])),
+      components: [{ jid: "matrix.localhost", secret: "secret" }],
+      archive: true,
+    }),
+    startSynapse({
+      users: Object.fromEntries(options.people.map((user) => [user, "secret"])),
+      appservice: {
+        id: "viaduct",
+        url: `${url}/bridges/matrix`,
+        as_token: asToken,
+        hs_token: hsToken,
+        sender_localpart: "_xmpp_bot",
+        namespaces: { users: ours("@"), aliases: ours("#"), rooms: [] },
+        rate_limited: false,
+        receive_ephemeral: true,
+      },
+    }),
+  ]);
+  const dir = mkdtempSync(join(tmpdir(), "viaduct-groupchat-"));
+  const domain = { homeserver: synapse.baseUrl, serverName, users: "localhost", asToken, hsToken };
+  const start = async (): Promise<Viaduct> => {
+    const running = await startViaduct({
+      componentPort: xmpp.componentPort,
+      bridges: { matrix: createMatrixBridge({ times: { first: 50, most: 500 } }) },
+      settings: {
+        matrix: { accounts: { enabled: false }, domain: { ...domain, groupChats: options.groupChats ?? {} } },
+      },
+      net: { allowPrivateHosts: ["127.0.0.1", "localhost", "upload.localhost"] },
+      web: { listen: `127.0.0.1:${webPort}`, publicUrl: `${url}/` },
+      limits: { minFreeDisk: "1 MiB" },
+      dir,
+      ...(options.log === undefined ? {} : { log: options.log }),
+    });
+    await until("the component is up", () => running.components.every(({ link }) => link.state === "up"));
+    return running;
+  };
+  let gateway: Viaduct | undefined = await start();
+  const clients: XmppClient[] = [];
+  const people: MatrixPerson[] = [];
+  return {
+    xmpp,
+    synapse,
+    get gateway() {
+      if (gateway === undefined) throw new Error("the gateway was stopped");
+      return gateway;
+    },
+    async enter(user) {
+      const client = await XmppClient.connect({ port: xmpp.c2sPort, user, password: "pw" });
+      clients.push(client);
+      return client;
+    },
+    async person(user) {
+      const person = await MatrixPerson.connect({ baseUrl: synapse.baseUrl, user, password: "secret" });
+      people.push(person);
+      return person;
+    },
+    async stopGateway() {
+      await gateway?.stop();
+      gateway = undefined;
+    },
+    async startGateway() {
+      gateway ??= await start();
+    },
+    async stop() {
+      for (const person of people) person.stop();
+      for (const client of clients) await client.close();
+      await gateway?.stop();
+      await Promise.all([xmpp.stop(), synapse.stop()]);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A room of the XMPP server, made and entered by one of its users. Resolves with its JID. */
+export async function makeRoom(client: XmppClient, room: string, nick: string): Promise<string> {
+  const jid = `${room}@rooms.localhost`;
+  client.send(`<presence to='${jid}/${nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`);
+  await client.next((stanza) => stanza.attrs.from === `${jid}/${nick}`, { what: `${nick} in ${jid}` });
+  const form = "<x xmlns='jabber:x:data' type='submit'/>";
+  await client.request(
+    `<iq type='set' to='${jid}'><query xmlns='http://jabber.org/protocol/muc#owner'>${form}</query></iq>`,
+  );
+  return jid;
+}

@@ -123,6 +123,7 @@ export class Gateway {
       lanes,
       clock,
       log,
+      faults,
       expiry: limits.queueExpiry,
       bridge: (name) => bridges.find(name),
     });

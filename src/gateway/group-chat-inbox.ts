@@ -1,6 +1,7 @@
 // What is heard in one group chat, on its way to the disk: in order, each once, and the position in the chat's archive with
 // it. After a crash the chat is heard again from there.
 import type { Logger } from "#bridge";
+import type { Faults } from "./faults.ts";
 import type { GroupChatCursor, Heard } from "./group-chat-ports.ts";
 import { fromGroupChat } from "./group-chat-rows.ts";
 import type { GroupChatVoice } from "./group-chat-voice.ts";
@@ -13,6 +14,7 @@ export interface GroupChatInboxOptions {
   readonly store: LaneStore;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly faults: Faults;
   /** Knows what was said by ours. */
   readonly voice: Pick<GroupChatVoice, "waitingFor" | "shown">;
 }
@@ -90,12 +92,14 @@ export class GroupChatInbox {
   }
 
   async #write(deliveries: readonly Delivery[], cursor: GroupChatCursor | undefined): Promise<void> {
-    const { store, account, clock, log } = this.#o;
+    const { store, account, clock, log, faults } = this.#o;
     if (deliveries.length === 0) return;
     const write = () =>
       this.#stopped
         ? Promise.resolve([])
         : store.deliver(account, deliveries, cursor === undefined ? {} : { cursor: { ...cursor } });
+    faults.at("groupchat:heard");
     await untilTrue(write, clock, log);
+    faults.at("groupchat:stored");
   }
 }

@@ -61,7 +61,8 @@ export interface GroupChatClient {
    * the waiting.
    */
   enter(address: string, person: GroupChatPerson, signal: AbortSignal): Promise<void>;
-  leave(address: string, person: RemoteId): void;
+  /** Returns whether nobody of ours is left. */
+  leave(address: string, person: RemoteId): boolean;
   /** Writes it. The chat shows it to everybody, us included: that is the proof. Throws when the link is down. */
   write(item: GroupChatItem): void;
   /** No proof came: the chat is entered anew, and what was said is heard again. */

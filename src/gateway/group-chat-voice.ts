@@ -1,6 +1,7 @@
 // What people of a network do in group chats, one thing at a time per chat: it counts as said when the chat shows it to
 // everybody, us included. XEP-0114 and MUC know no other proof that holds across servers.
-import { BridgeError, type Condition, type Logger, type RemoteId } from "#bridge";
+import { BridgeError, type Condition, type Logger } from "#bridge";
+import type { Faults } from "./faults.ts";
 import type { GroupChatClient, GroupChatItem } from "./group-chat-ports.ts";
 import { groupChatPeer, shownName, shownRecords } from "./group-chat-rows.ts";
 import { newKey } from "./keys.ts";
@@ -15,6 +16,7 @@ export interface GroupChatVoiceOptions {
   readonly lanes: Lanes;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly faults: Faults;
   /** Milliseconds until a waiting message is given up. */
   readonly expiry: number;
   readonly chat: (account: AccountId) => Chat | undefined;
@@ -30,6 +32,8 @@ type ChatRow = IncomingRow & { readonly body: ChatBody };
 
 /** Milliseconds that a chat has to let somebody in, and to show what they said. */
 const patience = { enter: 60_000, show: 30_000 };
+/** How often something is said of which no proof comes: each time it may be a double. */
+const mostUnproved = 3;
 
 /** What is being said, and how its proof is told. */
 interface Pending {
@@ -44,6 +48,8 @@ export class GroupChatVoice {
   readonly #pending = new Map<string, Pending>();
   /** Keys of rows that were shown while nobody waited for it, by lane: it was said before a restart, or took too long. */
   readonly #shown = new Map<AccountId, string>();
+  /** What was said and not shown, and how often, by chat. */
+  readonly #unproved = new Map<AccountId, { readonly key: string; count: number }>();
   readonly #running = new Set<Promise<void>>();
   readonly #halt = new AbortController();
 
@@ -83,6 +89,7 @@ export class GroupChatVoice {
         ? await store.messages.byXmppId(row.account, row.peer, row.key)
         : undefined;
     await this.#settle({ id: row.id, state: "done", records: shownRecords(written, row, stanzaId, clock.now()) });
+    this.#o.faults.at("groupchat:shown");
     const pending = this.#pending.get(row.key);
     if (pending === undefined) this.#shown.set(row.account, row.key);
     else pending.shown();
@@ -150,15 +157,28 @@ export class GroupChatVoice {
   async #do(row: ChatRow, { address, client }: Chat): Promise<void> {
     const { from, name, act } = row.body;
     if (act.do === "leave") {
-      client.leave(address, from);
+      // What is said while nobody of ours is there is nothing to catch up with.
+      if (client.leave(address, from)) await this.#o.store.lanes.deliver(row.account, [], { cursor: null });
       return this.#settle({ id: row.id, state: "done" });
     }
     const person = { id: from, ...(name === undefined ? {} : { name }) };
-    await this.#within(patience.enter, (signal) => client.enter(address, person, signal));
+    try {
+      await this.#within(patience.enter, (signal) => client.enter(address, person, signal));
+    } catch (error) {
+      if (!(error instanceof BridgeError) || error.kind !== "reject") throw error;
+      return this.#turnedAway(row, address, error);
+    }
     if (act.do === "enter") return this.#settle({ id: row.id, state: "done" });
     const item = await this.#item(row, address, act.body);
     if (this.#shown.get(row.account) === row.key) return;
     await this.#say(row, item, client);
+  }
+
+  /** Whoever is not let in has no place in the chat on the network either. */
+  async #turnedAway(row: ChatRow, address: string, error: BridgeError): Promise<void> {
+    const change = { do: "kick", who: row.body.from, reason: error.message } as const;
+    const notes = [this.#note(row, address, { kind: "change", change })];
+    await this.#settle({ id: row.id, state: "failed", error: error.message, notes });
   }
 
   async #say(row: ChatRow, item: GroupChatItem, client: GroupChatClient): Promise<void> {
@@ -168,14 +188,25 @@ export class GroupChatVoice {
       await this.#within(patience.show, (signal) => {
         signal.addEventListener("abort", () => {
           if (!this.#halt.signal.aborted) client.doubt(item.address);
-          proof.reject(new BridgeError("retry", "The group chat did not show it.", { retryAfter: 0 }));
+          proof.reject(this.#withoutProof(row));
         });
         client.write(item);
+        this.#o.faults.at("groupchat:written");
         return proof.promise;
       });
     } finally {
       this.#pending.delete(row.key);
     }
+  }
+
+  #withoutProof({ account, key }: ChatRow): BridgeError {
+    const known = this.#unproved.get(account);
+    const unproved = known?.key === key ? known : { key, count: 0 };
+    unproved.count++;
+    this.#unproved.set(account, unproved);
+    if (unproved.count < mostUnproved)
+      return new BridgeError("retry", "The group chat did not show it.", { retryAfter: 0 });
+    return new BridgeError("reject", "The group chat does not show what is said in it.");
   }
 
   async #item(row: ChatRow, address: string, body: Saying): Promise<GroupChatItem> {
@@ -201,18 +232,23 @@ export class GroupChatVoice {
     }
   }
 
-  /** Who cannot be in the chat cannot be in its place on the network either; a message that it did not want is told of. */
+  /** What the chat's place on the network is told when somebody's words were not taken. */
   #refusal(row: ChatRow, error: BridgeError): readonly NewRow[] {
-    const { clock, chat } = this.#o;
-    const address = chat(row.account)?.address;
-    if (address === undefined || row.body.act.do === "leave") return [];
-    const heard = { origin: { from: address }, heard: { at: clock.now() } };
-    const isOut =
-      row.body.act.do === "enter" || error.condition === "forbidden" || error.condition === "not-authorized";
-    const body: OutgoingBody = isOut
-      ? { kind: "change", change: { do: "kick", who: row.body.from, reason: error.message }, ...heard }
-      : { kind: "message", text: `${nameOf(row.body)}: this was not sent. ${error.message}`, ...heard };
-    return [{ direction: "outgoing", account: row.account, peer: row.peer, key: newKey(clock.now()), body }];
+    const address = this.#o.chat(row.account)?.address;
+    if (address === undefined || row.body.act.do !== "say") return [];
+    const { name = row.body.from } = row.body;
+    return [this.#note(row, address, { kind: "message", text: `${name}: this was not sent. ${error.message}` })];
+  }
+
+  #note(row: ChatRow, address: string, body: Pick<OutgoingBody, "kind" | "text" | "change">): NewRow {
+    const now = this.#o.clock.now();
+    return {
+      direction: "outgoing",
+      account: row.account,
+      peer: row.peer,
+      key: newKey(now),
+      body: { ...body, origin: { from: address }, heard: { at: now } },
+    };
   }
 
   async #settle(settlement: Settlement): Promise<void> {
@@ -231,5 +267,3 @@ export class GroupChatVoice {
     }
   }
 }
-
-const nameOf = ({ name, from }: { readonly name?: string; readonly from: RemoteId }): string => name ?? from;

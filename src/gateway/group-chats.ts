@@ -2,6 +2,7 @@
 // account of its own, so that its lanes, its message ids and how far it was heard are kept as those of users are.
 import { BridgeError, type FoundGroupChat, type GroupChatPerson, type LiveSession, type Logger } from "#bridge";
 import type { Attached } from "./bridges.ts";
+import type { Faults } from "./faults.ts";
 import { GroupChatInbox } from "./group-chat-inbox.ts";
 import type { GroupChatClient, GroupChatCursor, GroupChatEvents } from "./group-chat-ports.ts";
 import { GroupChatVoice } from "./group-chat-voice.ts";
@@ -13,6 +14,7 @@ export interface GroupChatsOptions {
   readonly lanes: Lanes;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly faults: Faults;
   /** Milliseconds until what waits for a chat is given up. */
   readonly expiry: number;
   readonly bridge: (name: string) => Pick<Attached, "service" | "groupChats"> | undefined;
@@ -97,7 +99,8 @@ export class GroupChats {
     return {
       cursor: async (address) => {
         const account = accountOf(address);
-        return account && ((await this.#o.store.accounts.cursor(account.id)) as GroupChatCursor | undefined);
+        const cursor = account && (await this.#o.store.accounts.cursor(account.id));
+        return (cursor ?? undefined) as GroupChatCursor | undefined;
       },
       heard: async (address, heard) => {
         const account = accountOf(address);
@@ -127,9 +130,9 @@ export class GroupChats {
   #inbox(account: AccountRecord): GroupChatInbox {
     let inbox = this.#inboxes.get(account.id);
     if (inbox === undefined) {
-      const { store, clock, log } = this.#o;
+      const { store, clock, log, faults } = this.#o;
       const { id, user: address } = account;
-      inbox = new GroupChatInbox({ account: id, address, store: store.lanes, clock, log, voice: this.#voice });
+      inbox = new GroupChatInbox({ account: id, address, store: store.lanes, clock, log, faults, voice: this.#voice });
       this.#inboxes.set(id, inbox);
     }
     return inbox;

@@ -17,25 +17,36 @@ const serverName = "matrix.test";
 const asToken = "gateway-to-homeserver-".padEnd(48, "a");
 const hsToken = "homeserver-to-gateway-".padEnd(48, "h");
 
-export interface GroupChatStage {
-  readonly xmpp: XmppServer;
-  readonly synapse: Synapse;
-  readonly gateway: Viaduct;
-  /** An XMPP user with a client. */
-  enter(user: string): Promise<XmppClient>;
-  /** Somebody on Matrix, with a client of their own. */
-  person(user: string): Promise<MatrixPerson>;
-  stopGateway(): Promise<void>;
-  startGateway(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-export interface GroupChatStageOptions {
+export interface GroupChatServersOptions {
   readonly xmpp: XmppServerName;
   /** Users of the XMPP server. */
   readonly users: readonly string[];
   /** Users of the homeserver. */
   readonly people: readonly string[];
+}
+
+/** The servers and the people; the gateway is somebody else's. */
+export interface GroupChatServers {
+  readonly xmpp: XmppServer;
+  readonly synapse: Synapse;
+  /** `web` of the gateway that the homeserver knows. */
+  readonly web: { readonly listen: string; readonly publicUrl: string };
+  /** `bridges.matrix` of it; `more` is `groupChats`. */
+  settings(more: object): object;
+  /** An XMPP user with a client. */
+  enter(user: string): Promise<XmppClient>;
+  /** Somebody on Matrix, with a client of their own. */
+  person(user: string): Promise<MatrixPerson>;
+  stop(): Promise<void>;
+}
+
+export interface GroupChatStage extends GroupChatServers {
+  readonly gateway: Viaduct;
+  stopGateway(): Promise<void>;
+  startGateway(): Promise<void>;
+}
+
+export interface GroupChatStageOptions extends GroupChatServersOptions {
   /** `bridges.matrix.domain.groupChats`. */
   readonly groupChats?: object;
   readonly log?: GatewayLogger;
@@ -44,7 +55,7 @@ export interface GroupChatStageOptions {
 /** The alias of a group chat on the lab's own service. */
 export const aliasOf = (room: string): string => `#_xmpp_${room}=40rooms.localhost:${serverName}`;
 
-export async function setGroupChatStage(options: GroupChatStageOptions): Promise<GroupChatStage> {
+export async function groupChatServers(options: GroupChatServersOptions): Promise<GroupChatServers> {
   const [webPort = 0] = await freePorts(1);
   const url = `http://127.0.0.1:${webPort}`;
   const ours = (sigil: string) => [{ exclusive: true, regex: `^${sigil}_xmpp_.*:matrix\\.test$` }];
@@ -68,34 +79,14 @@ export async function setGroupChatStage(options: GroupChatStageOptions): Promise
       },
     }),
   ]);
-  const dir = mkdtempSync(join(tmpdir(), "viaduct-groupchat-"));
   const domain = { homeserver: synapse.baseUrl, serverName, users: "localhost", asToken, hsToken };
-  const start = async (): Promise<Viaduct> => {
-    const running = await startViaduct({
-      componentPort: xmpp.componentPort,
-      bridges: { matrix: createMatrixBridge({ times: { first: 50, most: 500 } }) },
-      settings: {
-        matrix: { accounts: { enabled: false }, domain: { ...domain, groupChats: options.groupChats ?? {} } },
-      },
-      net: { allowPrivateHosts: ["127.0.0.1", "localhost", "upload.localhost"] },
-      web: { listen: `127.0.0.1:${webPort}`, publicUrl: `${url}/` },
-      limits: { minFreeDisk: "1 MiB" },
-      dir,
-      ...(options.log === undefined ? {} : { log: options.log }),
-    });
-    await until("the component is up", () => running.components.every(({ link }) => link.state === "up"));
-    return running;
-  };
-  let gateway: Viaduct | undefined = await start();
   const clients: XmppClient[] = [];
   const people: MatrixPerson[] = [];
   return {
     xmpp,
     synapse,
-    get gateway() {
-      if (gateway === undefined) throw new Error("the gateway was stopped");
-      return gateway;
-    },
+    web: { listen: `127.0.0.1:${webPort}`, publicUrl: `${url}/` },
+    settings: (groupChats) => ({ accounts: { enabled: false }, domain: { ...domain, groupChats } }),
     async enter(user) {
       const client = await XmppClient.connect({ port: xmpp.c2sPort, user, password: "pw" });
       clients.push(client);
@@ -106,6 +97,38 @@ export async function setGroupChatStage(options: GroupChatStageOptions): Promise
       people.push(person);
       return person;
     },
+    async stop() {
+      for (const person of people) person.stop();
+      for (const client of clients) await client.close();
+      await Promise.all([xmpp.stop(), synapse.stop()]);
+    },
+  };
+}
+
+export async function setGroupChatStage(options: GroupChatStageOptions): Promise<GroupChatStage> {
+  const servers = await groupChatServers(options);
+  const dir = mkdtempSync(join(tmpdir(), "viaduct-groupchat-"));
+  const start = async (): Promise<Viaduct> => {
+    const running = await startViaduct({
+      componentPort: servers.xmpp.componentPort,
+      bridges: { matrix: createMatrixBridge({ times: { first: 50, most: 500 } }) },
+      settings: { matrix: servers.settings(options.groupChats ?? {}) },
+      net: { allowPrivateHosts: ["127.0.0.1", "localhost", "upload.localhost"] },
+      web: servers.web,
+      limits: { minFreeDisk: "1 MiB" },
+      dir,
+      ...(options.log === undefined ? {} : { log: options.log }),
+    });
+    await until("the component is up", () => running.components.every(({ link }) => link.state === "up"));
+    return running;
+  };
+  let gateway: Viaduct | undefined = await start();
+  return {
+    ...servers,
+    get gateway() {
+      if (gateway === undefined) throw new Error("the gateway was stopped");
+      return gateway;
+    },
     async stopGateway() {
       await gateway?.stop();
       gateway = undefined;
@@ -114,10 +137,8 @@ export async function setGroupChatStage(options: GroupChatStageOptions): Promise
       gateway ??= await start();
     },
     async stop() {
-      for (const person of people) person.stop();
-      for (const client of clients) await client.close();
       await gateway?.stop();
-      await Promise.all([xmpp.stop(), synapse.stop()]);
+      await servers.stop();
       rmSync(dir, { recursive: true, force: true });
     },
   };

@@ -35,6 +35,7 @@ function occupant(speaker: Occupant, deps: PortalSessionDeps): LiveSession {
   const { outgoing, peer } = speech(occupants.apiFor(portal, speaker), deps);
   const there = (message: OutgoingMessage) => ({ ...message, peer });
   return {
+    prepare: (message) => outgoing.prepare(there(message)),
     send: (message, prepared) => {
       const timed = speech(withTime(occupants.apiFor(portal, speaker), message.sentAt), deps).outgoing;
       return timed.send(there(message), prepared);

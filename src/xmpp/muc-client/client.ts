@@ -51,10 +51,12 @@ export class MucClient implements GroupChatClient {
     return this.#chat(address).enter(person, signal);
   }
 
-  leave(address: string, person: RemoteId): void {
+  leave(address: string, person: RemoteId): boolean {
     const chat = this.#chats.get(address);
     chat?.leave(person);
-    if (chat?.isEmpty) this.#chats.delete(address);
+    if (chat?.isEmpty === false) return false;
+    this.#chats.delete(address);
+    return true;
   }
 
   write(item: GroupChatItem): void {

@@ -34,7 +34,9 @@ export function hear(stanza: Element, hearing: Hearing): Heard | undefined {
   if (subject !== undefined && text === undefined)
     return archived ? undefined : { what: "changed", change: { do: "subject", text: subject } };
   const body = bodyOf(stanza, from);
-  const id = short(attr(stanza, "id"));
+  // Chats may give our stanzas ids of their own; what is inside they leave alone.
+  const own = mine === false ? undefined : child(stanza, "origin-id", NS.sid);
+  const id = short((own && attr(own, "id")) ?? attr(stanza, "id"));
   const stanzaId = archived?.id ?? stanzaIdOf(stanza, hearing);
   const speaker = nick === undefined ? undefined : occupantOf(stanza, nick, hearing.facts);
   // Only moderators and the service itself speak as the chat; of what it says to people nothing is news elsewhere.

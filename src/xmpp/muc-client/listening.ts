@@ -136,10 +136,12 @@ export class Listening {
 
   async #hearArchived(messages: readonly ArchivedMessage[]): Promise<void> {
     const { address, facts, clock, events } = this.#o;
-    const all = messages.map(({ id, at, stanza }) =>
-      hear(stanza, { address, facts, now: clock.now(), archived: { id, at } }),
-    );
-    await Promise.all(all.map((heard) => heard && !this.#over() && events.heard(address, heard)));
+    if (this.#over()) return;
+    const all = messages.flatMap(({ id, at, stanza }) => {
+      const heard = hear(stanza, { address, facts, now: clock.now(), archived: { id, at } });
+      return heard === undefined ? [] : [events.heard(address, heard)];
+    });
+    await Promise.all(all);
   }
 
   /** `stop` may be called during every wait. */

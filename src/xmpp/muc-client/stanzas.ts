@@ -50,5 +50,6 @@ export function sayStanza(
   stanza.children = stanza.children.filter((node) => typeof node === "string" || node.getName() !== "nick");
   const reply = child(stanza, "reply", NS.reply);
   if (reply) delete reply.attrs.to;
+  if (!child(stanza, "origin-id", NS.sid)) stanza.cnode(el("origin-id", { xmlns: NS.sid, id: row.key }));
   return stanza;
 }

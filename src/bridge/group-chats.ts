@@ -35,6 +35,8 @@ export interface GroupChats {
   find(address: string, services?: readonly string[]): Promise<FoundGroupChat | undefined>;
   /** The account under which a chat's events are delivered, made when needed. */
   open(address: string): Promise<{ readonly id: number }>;
+  /** Nobody of the network is in it, and it has no place there any more: everything about it is forgotten. */
+  close(address: string): Promise<void>;
   /** After a start: these are in the chat. Their later coming and going are events. */
   resume(address: string, people: readonly GroupChatPerson[]): void;
 }

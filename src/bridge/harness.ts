@@ -97,6 +97,7 @@ export async function connectDomain(
 export const noGroupChats: GroupChats = {
   find: async () => undefined,
   open: async () => ({ id: 0 }),
+  close: async () => {},
   resume: () => {},
 };
 

@@ -247,6 +247,7 @@ export class Gateway {
       groupChats: (bridge) => ({
         find: (address, services) => this.groupChats.find(bridge, address, services),
         open: (address) => this.groupChats.open(bridge, address),
+        close: (address) => this.groupChats.close(bridge, address),
         resume: (address, people) => this.groupChats.resume(bridge, address, people),
       }),
       fetch: this.#o.fetch,

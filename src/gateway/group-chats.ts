@@ -69,6 +69,18 @@ export class GroupChats {
     return made;
   }
 
+  async close(bridge: string, address: string): Promise<void> {
+    const key = chatKey(bridge, address);
+    const account = this.#byAddress.get(key);
+    if (account === undefined) return;
+    this.#byAddress.delete(key);
+    this.#byId.delete(account.id);
+    this.#inboxes.get(account.id)?.stop();
+    this.#inboxes.delete(account.id);
+    this.#o.lanes.drop(account.id);
+    await this.#o.store.accounts.remove(account.id);
+  }
+
   resume(bridge: string, address: string, people: readonly GroupChatPerson[]): void {
     const client = this.#client(bridge);
     for (const person of people) {

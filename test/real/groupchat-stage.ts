@@ -145,11 +145,18 @@ export async function setGroupChatStage(options: GroupChatStageOptions): Promise
 }
 
 /** A room of the XMPP server, made and entered by one of its users. Resolves with its JID. */
-export async function makeRoom(client: XmppClient, room: string, nick: string): Promise<string> {
+export async function makeRoom(
+  client: XmppClient,
+  room: string,
+  nick: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const jid = `${room}@rooms.localhost`;
   client.send(`<presence to='${jid}/${nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`);
   await client.next((stanza) => stanza.attrs.from === `${jid}/${nick}`, { what: `${nick} in ${jid}` });
-  const form = "<x xmlns='jabber:x:data' type='submit'/>";
+  const all = Object.entries({ FORM_TYPE: "http://jabber.org/protocol/muc#roomconfig", ...settings });
+  const fields = all.map(([name, value]) => `<field var='${name}'><value>${value}</value></field>`).join("");
+  const form = `<x xmlns='jabber:x:data' type='submit'>${fields}</x>`;
   await client.request(
     `<iq type='set' to='${jid}'><query xmlns='http://jabber.org/protocol/muc#owner'>${form}</query></iq>`,
   );

@@ -58,13 +58,16 @@ export class PortalMaking {
         .catch(unlessInUse);
       return true;
     }
-    if (portals.size >= options.most) {
-      log.warn({ most: options.most }, "no more group chats are opened from Matrix: groupChats.rooms are open");
-      return false;
-    }
     const found = await host.groupChats.find(address, options.services);
     // One chat has one room, so it has one alias.
     if (found === undefined || aliasOf(found.address, this.#deps.space) !== alias) return false;
+    if (portals.size >= options.most && !(await this.#giveUpOne())) {
+      log.warn(
+        { most: options.most },
+        "no more group chats are opened from Matrix: people are in all that are allowed",
+      );
+      return false;
+    }
     await this.#make(found, alias);
     return true;
   }
@@ -78,6 +81,27 @@ export class PortalMaking {
       if (draft.peek(roomId) !== undefined) return;
       draft.save({ roomId, address: found.address, account, people: new Map() });
     });
+  }
+
+  /** The oldest one that nobody is in makes room: asking for an alias alone keeps nothing. */
+  async #giveUpOne(): Promise<boolean> {
+    const { portals, homeserver, ledger, host, space } = this.#deps;
+    const unused = [...portals.all()].find(({ people }) => people.size === 0);
+    const alias = unused && aliasOf(unused.address, space);
+    if (unused === undefined || alias === undefined) return false;
+    // First, so that nobody comes into a room that leads nowhere any more.
+    await homeserver.bot.request("DELETE", ["v3", "directory", "room", alias]).catch(unlessMissing);
+    const isGivenUp = await ledger.change(async ({ portals: draft }) => {
+      if (draft.peek(unused.roomId)?.people.size !== 0) return false;
+      draft.remove(unused.roomId);
+      return true;
+    });
+    if (!isGivenUp) return this.#giveUpOne();
+    await host.groupChats.close(unused.address);
+    await homeserver.bot.request("POST", ["v3", "rooms", unused.roomId, "leave"], { body: {} }).catch(() => {
+      // It is empty already, or will be.
+    });
+    return true;
   }
 
   async #create({ address, name }: FoundGroupChat, alias: string, { bot }: Homeserver): Promise<string> {
@@ -116,6 +140,10 @@ export class PortalMaking {
     this.#asked.count += 1;
     return this.#asked.count > perMinute;
   }
+}
+
+function unlessMissing(error: unknown): void {
+  if (!(error instanceof MatrixError) || error.code !== "M_NOT_FOUND") throw error;
 }
 
 function unlessInUse(error: unknown): void {

@@ -43,12 +43,18 @@ export class Portals {
     return this.#byAddress.get(address);
   }
 
+  /** Oldest first. */
   all(): Iterable<Portal> {
     return this.#byRoom.values();
   }
 
   draft(): PortalsDraft {
-    return new PortalsDraft(this, (portal) => this.#put(portal));
+    return new PortalsDraft(this, (roomId, portal) => {
+      if (portal !== undefined) return this.#put(portal);
+      const before = this.#byRoom.get(roomId);
+      this.#byRoom.delete(roomId);
+      if (before !== undefined) this.#byAddress.delete(before.address);
+    });
   }
 
   /** Of two rooms for one chat the first stays: the other was made when an answer got lost. */
@@ -62,29 +68,34 @@ export class Portals {
 
 export class PortalsDraft {
   readonly #base: Portals;
-  readonly #commit: (portal: Portal) => void;
-  readonly #changes = new Map<string, Portal>();
+  readonly #commit: (roomId: string, portal: Portal | undefined) => void;
+  /** By room; undefined: it is none any more. */
+  readonly #changes = new Map<string, Portal | undefined>();
 
-  constructor(base: Portals, commit: (portal: Portal) => void) {
+  constructor(base: Portals, commit: (roomId: string, portal: Portal | undefined) => void) {
     this.#base = base;
     this.#commit = commit;
   }
 
   /** As it is after the changes so far. */
   peek(roomId: string): Portal | undefined {
-    return this.#changes.get(roomId) ?? this.#base.get(roomId);
+    return this.#changes.has(roomId) ? this.#changes.get(roomId) : this.#base.get(roomId);
   }
 
   save(portal: Portal): void {
     this.#changes.set(portal.roomId, portal);
   }
 
+  remove(roomId: string): void {
+    this.#changes.set(roomId, undefined);
+  }
+
   records(): RecordChanges {
-    return new Map([...this.#changes.values()].map((portal) => [prefix + portal.roomId, toBytes(toJson(portal))]));
+    return new Map([...this.#changes].map(([roomId, portal]) => [prefix + roomId, portal && toBytes(toJson(portal))]));
   }
 
   commit(): void {
-    for (const portal of this.#changes.values()) this.#commit(portal);
+    for (const [roomId, portal] of this.#changes) this.#commit(roomId, portal);
   }
 }
 

@@ -14,7 +14,6 @@ import { IntakeWorker } from "./intake.ts";
 import { type Lane, Lanes } from "./lanes.ts";
 import type { GatewayLimits } from "./limits.ts";
 import { GroupChats } from "./group-chats.ts";
-import type { GroupChatEvents } from "./group-chat-ports.ts";
 import { linkEvents } from "./link-events.ts";
 import { Notices } from "./notices.ts";
 import { OutgoingWorker } from "./outgoing.ts";
@@ -221,11 +220,6 @@ export class Gateway {
     return linkEvents(bridge, this);
   }
 
-  /** What the component of a bridge calls when something happens in a group chat that people of the network are in. */
-  groupChatEvents(bridge: string): GroupChatEvents {
-    return this.groupChats.events(bridge);
-  }
-
   /** The session of an account, or of a group chat. */
   sessionOf(account: AccountId): LiveSession | undefined {
     return this.groupChats.has(account) ? this.groupChats.sessionOf(account) : this.sessions.sessionOf(account);
@@ -244,12 +238,7 @@ export class Gateway {
       // Asked by the network's side: the user may have never written, and may not be allowed to.
       enrol: async (bridge, user) => (this.mayUse(bridge, user) ? this.registrations.enrol(bridge, user) : undefined),
       deliverAll: (bridge, parcels, records) => this.#reports.deliverAll(bridge, parcels, records),
-      groupChats: (bridge) => ({
-        find: (address, services) => this.groupChats.find(bridge, address, services),
-        open: (address) => this.groupChats.open(bridge, address),
-        close: (address) => this.groupChats.close(bridge, address),
-        resume: (address, people) => this.groupChats.resume(bridge, address, people),
-      }),
+      groupChats: (bridge) => this.groupChats.callsOf(bridge),
       fetch: this.#o.fetch,
       mount: this.#o.mount,
     });

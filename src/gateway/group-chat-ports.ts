@@ -63,6 +63,8 @@ export interface GroupChatClient {
   enter(address: string, person: GroupChatPerson, signal: AbortSignal): Promise<void>;
   /** Returns whether nobody of ours is left. */
   leave(address: string, person: RemoteId): boolean;
+  /** Everybody of ours leaves. */
+  close(address: string): void;
   /** Writes it. The chat shows it to everybody, us included: that is the proof. Throws when the link is down. */
   write(item: GroupChatItem): void;
   /** No proof came: the chat is entered anew, and what was said is heard again. */

@@ -1,6 +1,13 @@
 // Group chats of XMPP in which people of a network take part: which there are, and their place on the network. Each has an
 // account of its own, so that its lanes, its message ids and how far it was heard are kept as those of users are.
-import { BridgeError, type FoundGroupChat, type GroupChatPerson, type LiveSession, type Logger } from "#bridge";
+import {
+  BridgeError,
+  type FoundGroupChat,
+  type GroupChatPerson,
+  type GroupChats as Calls,
+  type LiveSession,
+  type Logger,
+} from "#bridge";
 import type { Attached } from "./bridges.ts";
 import type { Faults } from "./faults.ts";
 import { GroupChatInbox } from "./group-chat-inbox.ts";
@@ -49,8 +56,17 @@ export class GroupChats {
     return this.#byId.has(id);
   }
 
-  /** As the contract's GroupChats.find. */
-  async find(
+  /** What a bridge's service asks. */
+  callsOf(bridge: string): Calls {
+    return {
+      find: (address, services) => this.#find(bridge, address, services),
+      open: (address) => this.#open(bridge, address),
+      close: (address) => this.#close(bridge, address),
+      resume: (address, people) => this.#resume(bridge, address, people),
+    };
+  }
+
+  async #find(
     bridge: string,
     address: string,
     services: readonly string[] | undefined,
@@ -60,7 +76,7 @@ export class GroupChats {
     return client.find(address, services);
   }
 
-  async open(bridge: string, address: string): Promise<AccountRecord> {
+  async #open(bridge: string, address: string): Promise<AccountRecord> {
     const known = this.#byAddress.get(chatKey(bridge, address));
     if (known !== undefined) return known;
     const mode = "groupchat";
@@ -69,7 +85,7 @@ export class GroupChats {
     return made;
   }
 
-  async close(bridge: string, address: string): Promise<void> {
+  async #close(bridge: string, address: string): Promise<void> {
     const key = chatKey(bridge, address);
     const account = this.#byAddress.get(key);
     if (account === undefined) return;
@@ -77,11 +93,13 @@ export class GroupChats {
     this.#byId.delete(account.id);
     this.#inboxes.get(account.id)?.stop();
     this.#inboxes.delete(account.id);
+    // Somebody may be there whose leaving waits in the lane that goes.
+    this.#client(bridge)?.close(address);
     this.#o.lanes.drop(account.id);
     await this.#o.store.accounts.remove(account.id);
   }
 
-  resume(bridge: string, address: string, people: readonly GroupChatPerson[]): void {
+  #resume(bridge: string, address: string, people: readonly GroupChatPerson[]): void {
     const client = this.#client(bridge);
     for (const person of people) {
       // Nobody waits for it: what they say waits in the lane, and whoever is not wanted is told when they speak.

@@ -107,7 +107,7 @@ export function createComponent(options: ComponentOptions): Component {
   const groupChats = new MucClient({
     link,
     addresses,
-    events: gateway.groupChatEvents(name),
+    events: gateway.groupChats.events(name),
     serverDomain,
     clock,
     log,

@@ -5,12 +5,14 @@ import type { GroupChatEvents } from "../../gateway/group-chat-ports.ts";
 import type { Clock } from "../../gateway/ports.ts";
 import { retryDelay } from "../../gateway/retry.ts";
 import type { IqTracker } from "../iq.ts";
+import { resource } from "../addresses.ts";
 import type { Jid } from "../jid.ts";
 import { attr, type Element } from "../stanza.ts";
 import { occupantOf } from "./hearing.ts";
 import { Listening } from "./listening.ts";
 import { endOf, isNew, isOwn, refusalOf } from "./presence.ts";
-import { Seat } from "./seat.ts";
+import type { Seat } from "./seat.ts";
+import { Seats } from "./seats.ts";
 import type { ChatFacts, Services } from "./services.ts";
 import { entryPresence, exitPresence, type History, nickPresence } from "./stanzas.ts";
 
@@ -22,7 +24,7 @@ export interface MucChatOptions {
   /** Throws when the link is down. */
   readonly send: (stanza: Element) => void;
   readonly isUp: () => boolean;
-  /** The full JID that stands for somebody of the network; undefined: none can. */
+  /** The bare JID that stands for somebody of the network; undefined: none can. */
   readonly jidOf: (id: RemoteId) => string | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -37,7 +39,7 @@ const mostSpeakers = 1_000;
 
 export class MucChat {
   readonly #o: MucChatOptions;
-  readonly #seats = new Map<RemoteId, Seat>();
+  readonly #seats: Seats;
   readonly #speakers = new Set<string>();
   #listening: Listening | undefined;
   #facts: ChatFacts | undefined;
@@ -46,31 +48,36 @@ export class MucChat {
 
   constructor(options: MucChatOptions) {
     this.#o = options;
+    this.#seats = new Seats({ ...options, resource });
   }
 
   get isEmpty(): boolean {
-    return this.#seats.size === 0;
+    return this.#seats.isEmpty;
   }
 
   seatOf(person: RemoteId): Seat | undefined {
-    return this.#seats.get(person);
+    return this.#seats.of(person);
   }
 
   /** As GroupChatClient.enter. */
   async enter(person: GroupChatPerson, signal: AbortSignal): Promise<void> {
-    const seat = this.#seats.get(person.id) ?? this.#admit(person);
+    const seat = this.#seats.of(person.id) ?? this.#seats.admit(person);
     if (person.name !== undefined && person.name !== seat.person.name) this.#rename(seat, person);
-    if (seat.state === "in" && this.#listening?.isLive) return;
+    if (seat.state === "in" && this.#listening?.isReady) return;
     const waiting = seat.wait(signal);
     this.#advance();
     return waiting;
   }
 
   leave(person: RemoteId): void {
-    const seat = this.#seats.get(person);
+    const seat = this.#seats.of(person);
     if (seat === undefined) return;
     if (seat.state !== "out" && this.#o.isUp()) this.#o.send(exitPresence(seat.jid, this.#o.address, seat.nick));
     this.#dismiss(seat, new BridgeError("retry", "They left the group chat.", { retryAfter: 0 }));
+  }
+
+  close(): void {
+    for (const { person } of this.#seats.all()) this.leave(person.id);
   }
 
   up(): void {
@@ -81,7 +88,7 @@ export class MucChat {
   down(): void {
     this.#listening?.stop();
     this.#listening = undefined;
-    for (const seat of this.#seats.values()) this.#unseat(seat);
+    for (const seat of this.#seats.all()) this.#seats.clear(seat);
   }
 
   /** Everybody enters anew, and what was said is heard again. */
@@ -91,7 +98,7 @@ export class MucChat {
   }
 
   async presence(stanza: Element, from: Jid, to: Jid): Promise<void> {
-    const seat = this.#seatAt(to);
+    const seat = this.#seats.at(to);
     if (seat === undefined || seat.state === "out") return;
     const nick = from.resource ?? "";
     const own = isOwn(stanza) || nick === seat.nick;
@@ -101,7 +108,8 @@ export class MucChat {
       case "unavailable":
         return own ? this.#ended(seat, stanza) : this.#parted(stanza, seat, nick);
       case undefined:
-        return own && seat.state === "entering" ? this.#entered(seat, nick, stanza) : undefined;
+        // Another one may have the nick that is asked for.
+        return isOwn(stanza) && seat.state === "entering" ? this.#entered(seat, nick, stanza) : undefined;
       default:
         return;
     }
@@ -109,7 +117,7 @@ export class MucChat {
 
   /** Resolves when it is on disk. */
   async message(stanza: Element, from: Jid, to: Jid): Promise<void> {
-    const seat = this.#seatAt(to);
+    const seat = this.#seats.at(to);
     if (seat === undefined || seat !== this.#listening?.seat) return;
     if (from.resource !== undefined && this.#facts && this.#speakers.size < mostSpeakers)
       this.#speakers.add(occupantOf(stanza, from.resource, this.#facts).id);
@@ -118,20 +126,11 @@ export class MucChat {
 
   // --- coming in ----------------------------------------------------------------------------------------------------
 
-  #admit(person: GroupChatPerson): Seat {
-    const jid = this.#o.jidOf(person.id);
-    if (jid === undefined)
-      throw new BridgeError("reject", "This name cannot be an address on XMPP.", { condition: "forbidden" });
-    const seat = new Seat(person, jid);
-    this.#seats.set(person.id, seat);
-    return seat;
-  }
-
   /** Whoever can come in now does. */
   #advance(): void {
     if (!this.#o.isUp()) return;
-    const waiting = [...this.#seats.values()].filter((seat) => seat.state === "out" && seat.timer === undefined);
-    if (this.#listening?.isLive) {
+    const waiting = this.#seats.all().filter((seat) => seat.state === "out" && seat.timer === undefined);
+    if (this.#listening?.isReady) {
       for (const seat of waiting) this.#ask(seat, { most: 0 });
       return;
     }
@@ -152,7 +151,7 @@ export class MucChat {
     if (this.#facts === undefined)
       throw new BridgeError("reject", "There is no such group chat any more.", { condition: "item-not-found" });
     const cursor = await events.cursor(address);
-    if (!isUp() || this.#seats.get(seat.person.id) !== seat) return;
+    if (!isUp() || !this.#seats.has(seat)) return;
     const listening = new Listening(seat, {
       address,
       facts: this.#facts,
@@ -160,9 +159,9 @@ export class MucChat {
       events,
       iq,
       clock,
-      isOurs: (nick) => this.#isOurs(nick),
-      onLive: () => {
-        for (const one of this.#seats.values()) if (one.state === "in") one.settle();
+      isOurs: (nick) => this.#seats.isOurs(nick),
+      onReady: () => {
+        for (const one of this.#seats.all()) if (one.state === "in") one.settle();
         this.#advance();
       },
       onLost: () => this.restart(),
@@ -174,7 +173,7 @@ export class MucChat {
   #ask(seat: Seat, history: History): void {
     const { address, clock, send } = this.#o;
     seat.nick = "";
-    seat.nick = seat.choose((nick) => this.#isOurs(nick));
+    seat.nick = seat.choose((nick) => this.#seats.isOurs(nick));
     seat.state = "entering";
     const late = new BridgeError("retry", "The group chat does not answer.");
     seat.timer = clock.setTimeout(() => this.#failed(seat, late), entryPatience);
@@ -194,8 +193,8 @@ export class MucChat {
     }
     seat.state = "in";
     seat.failures = 0;
-    if (this.#listening?.seat === seat && !this.#listening.isLive) return this.#listening.entered();
-    if (this.#listening?.isLive) seat.settle();
+    if (this.#listening?.seat === seat && !this.#listening.isReady) return this.#listening.entered();
+    if (this.#listening?.isReady) seat.settle();
   }
 
   #refused(seat: Seat, stanza: Element): void {
@@ -211,7 +210,7 @@ export class MucChat {
 
   #failed(seat: Seat, error: BridgeError): void {
     const { clock, log } = this.#o;
-    this.#unseat(seat);
+    this.#seats.clear(seat);
     if (error.kind === "reject") {
       // Whoever waits tells the network themselves.
       const isHeard = seat.isAwaited;
@@ -230,7 +229,7 @@ export class MucChat {
   #rename(seat: Seat, person: GroupChatPerson): void {
     seat.person = person;
     if (seat.state !== "in") return;
-    const nick = seat.choose((one) => this.#isOurs(one));
+    const nick = seat.choose((one) => this.#seats.isOurs(one));
     if (nick !== seat.nick) this.#o.send(nickPresence(seat.jid, this.#o.address, nick));
   }
 
@@ -256,7 +255,7 @@ export class MucChat {
 
   #closed(reason: string | undefined): void {
     const { events, address } = this.#o;
-    const seats = [...this.#seats.values()];
+    const seats = this.#seats.all();
     this.down();
     void events.heard(address, { what: "closed", reason: reason || undefined });
     for (const seat of seats) {
@@ -281,40 +280,22 @@ export class MucChat {
 
   /** They are ours no more. */
   #dismiss(seat: Seat, error: BridgeError): void {
-    this.#unseat(seat);
-    this.#seats.delete(seat.person.id);
-    seat.turnAway(error);
+    this.#seats.dismiss(seat, error);
     this.#relieve(seat);
   }
 
   /** Another one listens on, without a gap: what came before was for both of them. */
   #relieve(seat: Seat): void {
     if (this.#listening?.seat !== seat) return this.#advance();
-    const next = this.#listening.isLive ? [...this.#seats.values()].find((one) => one.state === "in") : undefined;
+    const next = this.#listening.isReady ? this.#seats.all().find((one) => one.state === "in") : undefined;
     if (next !== undefined) {
       this.#listening.seat = next;
       return this.#advance();
     }
     this.#listening.stop();
     this.#listening = undefined;
-    for (const one of this.#seats.values()) if (one.state !== "out") this.#unseat(one);
+    for (const one of this.#seats.all()) if (one.state !== "out") this.#seats.clear(one);
     this.#advance();
-  }
-
-  #unseat(seat: Seat): void {
-    this.#o.clock.clearTimeout(seat.timer);
-    seat.timer = undefined;
-    seat.state = "out";
-  }
-
-  #seatAt({ bare }: Jid): Seat | undefined {
-    for (const seat of this.#seats.values()) if (seat.jid.startsWith(`${bare}/`)) return seat;
-    return undefined;
-  }
-
-  #isOurs(nick: string): boolean {
-    for (const seat of this.#seats.values()) if (seat.state !== "out" && seat.nick === nick) return true;
-    return false;
   }
 }
 

@@ -9,7 +9,7 @@ import {
 } from "#bridge";
 import type { GroupChatClient, GroupChatEvents, GroupChatItem } from "../../gateway/group-chat-ports.ts";
 import type { Clock, FileLinks } from "../../gateway/ports.ts";
-import { type Addresses, resource } from "../addresses.ts";
+import type { Addresses } from "../addresses.ts";
 import type { Jid } from "../jid.ts";
 import type { Link } from "../link.ts";
 import { NS } from "../ns.ts";
@@ -57,6 +57,11 @@ export class MucClient implements GroupChatClient {
     if (chat?.isEmpty === false) return false;
     this.#chats.delete(address);
     return true;
+  }
+
+  close(address: string): void {
+    this.#chats.get(address)?.close();
+    this.#chats.delete(address);
   }
 
   write(item: GroupChatItem): void {
@@ -153,10 +158,7 @@ export class MucClient implements GroupChatClient {
         iq: link.iq,
         send: (stanza) => void link.send(stanza),
         isUp: () => link.state === "up",
-        jidOf: (id) => {
-          const bare = addresses.jidOf(id);
-          return bare && `${bare}/${resource}`;
-        },
+        jidOf: (id) => addresses.jidOf(id),
         clock,
         log,
       });

@@ -25,8 +25,7 @@ export interface ListeningOptions {
   readonly iq: Pick<IqTracker, "request">;
   readonly clock: Clock;
   readonly isOurs: (nick: string) => boolean;
-  /** Everything that was said before is on disk. */
-  readonly onLive: () => void;
+  readonly onReady: () => void;
   /** The chat has to be entered anew. */
   readonly onLost: () => void;
 }
@@ -53,14 +52,16 @@ export class Listening {
   #held: Heard[] = [];
   #catchUp: CatchUp | undefined;
   #timer: TimerHandle | undefined;
+  #ready = false;
 
   constructor(seat: Seat, options: ListeningOptions) {
     this.seat = seat;
     this.#o = options;
   }
 
-  get isLive(): boolean {
-    return this.#phase === "live";
+  /** Everything that was said before is on disk: now somebody may speak. */
+  get isReady(): boolean {
+    return this.#ready && this.#phase === "live";
   }
 
   /** What of the past is wanted with the entry. */
@@ -83,7 +84,7 @@ export class Listening {
   /** Resolves when it is on disk, so that the link reads no faster than the disk writes. */
   async message(stanza: Element, from: Jid): Promise<void> {
     if (this.#catchUp?.take(stanza) || attr(stanza, "type") !== "groupchat") return;
-    if (this.isLive) this.#watch();
+    if (this.isReady) this.#watch();
     const { address, facts, clock, isOurs } = this.#o;
     const nick = from.resource;
     // Of the past it cannot be told by the nick: it may have been somebody else's.
@@ -96,7 +97,7 @@ export class Listening {
   }
 
   #take(heard: Heard): Promise<void> | undefined {
-    if (this.isLive) return this.#o.events.heard(this.#o.address, heard);
+    if (this.#phase === "live") return this.#o.events.heard(this.#o.address, heard);
     this.#held.push(heard);
     if (this.#held.length > mostHeld) this.#o.onLost();
     return undefined;
@@ -105,7 +106,7 @@ export class Listening {
   /** The history is here: first what is before it. */
   async #begin(): Promise<void> {
     if (this.#phase !== "entering") return;
-    const { clock, events, address, onLive } = this.#o;
+    const { clock, events, address, onReady } = this.#o;
     clock.clearTimeout(this.#timer);
     this.#phase = "catching up";
     await this.#askArchive();
@@ -114,8 +115,9 @@ export class Listening {
     this.#phase = "live";
     await Promise.all(held);
     if (this.#over()) return;
+    this.#ready = true;
     this.#watch();
-    onLive();
+    onReady();
   }
 
   async #askArchive(): Promise<void> {

@@ -106,7 +106,7 @@ export class Services {
     } catch (cause) {
       const isAnswer = cause instanceof StanzaError && nothing.has(cause.condition);
       if (isAnswer) return undefined;
-      throw new BridgeError("retry", `${to} does not answer.`, { cause });
+      throw new BridgeError("retry", "The service of the group chat does not answer.", { cause });
     }
   }
 }

@@ -21,6 +21,6 @@ export function createToyBridge(network: ToyNetwork = new ToyNetwork()): ToyBrid
     rooms,
     login: (context) => login(network, context),
     connect: async (account: Account<ToyOptions, ToyCredentials>, host: Host) => new ToySession(network, account, host),
-    serve: async (host) => (host.options.domain ? toyService(network, host.options) : undefined),
+    serve: async (host) => (host.options.domain ? toyService(network, host) : undefined),
   };
 }

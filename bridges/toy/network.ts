@@ -1,5 +1,6 @@
 // The network itself: people with an inbox each, a password, and whatever trouble a test asks for.
 import type { Incoming } from "#bridge";
+import type { ToyChat, ToyGroupChats } from "./group-chats.ts";
 import { ToyRooms } from "./rooms.ts";
 
 export interface ToyMessage {
@@ -34,6 +35,10 @@ export class ToyNetwork {
   /** Who types to whom now, as "from to". */
   readonly typing = new Set<string>();
   readonly rooms = new ToyRooms((to, ...events) => this.tell(to, ...events));
+  /** Group chats of XMPP that people of the network are in, by address. */
+  readonly chats = new Map<string, ToyChat>();
+  /** The way into them, while a gateway in domain mode is there. */
+  groupChats: ToyGroupChats | undefined;
   readonly #byKey = new Map<string, ToyMessage>();
   readonly #listeners = new Map<string, Set<() => void>>();
 

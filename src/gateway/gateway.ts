@@ -232,7 +232,8 @@ export class Gateway {
     await this.bridges.serve({
       findAccount: (bridge, self) => this.accounts.bySelf(bridge, self),
       deliver: async (account, events) => {
-        if (this.accounts.get(account) === undefined) throw new GatewayError("item-not-found", "no such account");
+        if (this.accounts.get(account) === undefined && !this.groupChats.has(account))
+          throw new GatewayError("item-not-found", "no such account");
         await this.#reports.deliver(account, events);
       },
       // Asked by the network's side: the user may have never written, and may not be allowed to.

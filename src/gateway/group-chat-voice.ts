@@ -3,12 +3,12 @@
 import { BridgeError, type Condition, type Logger } from "#bridge";
 import type { Faults } from "./faults.ts";
 import type { GroupChatClient, GroupChatItem } from "./group-chat-ports.ts";
-import { groupChatPeer, shownName, shownRecords } from "./group-chat-rows.ts";
+import { type ChatRow, itemOf } from "./group-chat-items.ts";
+import { groupChatPeer, shownRecords } from "./group-chat-rows.ts";
 import { newKey } from "./keys.ts";
 import type { Lane, Lanes } from "./lanes.ts";
-import type { AccountId, Clock, IncomingBody, IncomingRow, NewRow, OutgoingBody, Settlement, Store } from "./ports.ts";
+import type { AccountId, Clock, NewRow, OutgoingBody, Settlement, Store } from "./ports.ts";
 import { retryDelay } from "./retry.ts";
-import type { Saying } from "./room-ports.ts";
 import { untilTrue } from "./stubborn.ts";
 
 export interface GroupChatVoiceOptions {
@@ -26,9 +26,6 @@ interface Chat {
   readonly address: string;
   readonly client: GroupChatClient;
 }
-
-type ChatBody = Extract<IncomingBody, { kind: "groupchat" }>;
-type ChatRow = IncomingRow & { readonly body: ChatBody };
 
 /** Milliseconds that a chat has to let somebody in, and to show what they said. */
 const patience = { enter: 60_000, show: 30_000 };
@@ -96,7 +93,12 @@ export class GroupChatVoice {
   }
 
   refused(key: string, condition: Condition, text: string, again: boolean): void {
-    this.#pending.get(key)?.failed(new BridgeError(again ? "retry" : "reject", text, { condition }));
+    const pending = this.#pending.get(key);
+    if (pending === undefined) return;
+    // "You are not here": true after a silent loss, but a chat may say so of words that it does not like.
+    const isAbsent = again && condition === "not-acceptable";
+    const plain = new BridgeError(again ? "retry" : "reject", text, { condition });
+    pending.failed(isAbsent ? this.#withoutProof(pending.row) : plain);
   }
 
   async stop(): Promise<void> {
@@ -169,7 +171,7 @@ export class GroupChatVoice {
       return this.#turnedAway(row, address, error);
     }
     if (act.do === "enter") return this.#settle({ id: row.id, state: "done" });
-    const item = await this.#item(row, address, act.body);
+    const item = await itemOf(row, address, act.body, this.#o.store);
     if (this.#shown.get(row.account) === row.key) return;
     await this.#say(row, item, client);
   }
@@ -207,29 +209,6 @@ export class GroupChatVoice {
     if (unproved.count < mostUnproved)
       return new BridgeError("retry", "The group chat did not show it.", { retryAfter: 0 });
     return new BridgeError("reject", "The group chat does not show what is said in it.");
-  }
-
-  async #item(row: ChatRow, address: string, body: Saying): Promise<GroupChatItem> {
-    const { messages, reactions } = this.#o.store;
-    const { from } = row.body;
-    const item = { address, row, from, body };
-    const named = (id: string) => shownName(row.account, row.peer, id, messages);
-    switch (body.kind) {
-      case "edit":
-        return item;
-      case "retraction":
-        return { ...item, target: await named(body.target) };
-      case "reaction": {
-        const set = await reactions.of(row.account, row.peer, body.target, from);
-        return { ...item, target: await named(body.target), emojis: set.map((one) => one.emoji) };
-      }
-      case "message": {
-        const parent = await messages.byRemoteId(row.account, body.message.replyTo ?? []);
-        return parent === undefined ? item : { ...item, target: await named(parent.xmppId) };
-      }
-      default:
-        return body satisfies never;
-    }
   }
 
   /** What the chat's place on the network is told when somebody's words were not taken. */

@@ -2,7 +2,7 @@
 // comes some of the past (XEP-0045 section 7.2.14) and the subject as its end; what was said since the chat was last heard
 // is asked of its archive (XEP-0313) and goes before that.
 //
-//   entering -> catching up -> live      a new entry is a new Listening
+//   asking -> entering -> catching up -> live      a new entry is a new Listening
 import type { GroupChatCursor, GroupChatEvents, Heard } from "../../gateway/group-chat-ports.ts";
 import { newKey } from "../../gateway/keys.ts";
 import type { Clock, TimerHandle } from "../../gateway/ports.ts";
@@ -48,7 +48,7 @@ export class Listening {
   /** Who listens. */
   seat: Seat;
   readonly #o: ListeningOptions;
-  #phase: "entering" | "catching up" | "live" | "over" = "entering";
+  #phase: "asking" | "entering" | "catching up" | "live" | "over" = "asking";
   #held: Heard[] = [];
   #catchUp: CatchUp | undefined;
   #timer: TimerHandle | undefined;
@@ -72,6 +72,7 @@ export class Listening {
 
   /** The listener is in; the subject is still to come. */
   entered(): void {
+    this.#phase = "entering";
     this.#timer = this.#o.clock.setTimeout(() => void this.#begin(), times.subject);
   }
 
@@ -83,6 +84,8 @@ export class Listening {
 
   /** Resolves when it is on disk, so that the link reads no faster than the disk writes. */
   async message(stanza: Element, from: Jid): Promise<void> {
+    // The chat may still have us from before: what it says now comes again, behind what we missed.
+    if (this.#phase === "asking") return;
     if (this.#catchUp?.take(stanza) || attr(stanza, "type") !== "groupchat") return;
     if (this.isReady) this.#watch();
     const { address, facts, clock, isOurs } = this.#o;

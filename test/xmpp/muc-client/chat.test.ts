@@ -82,6 +82,21 @@ describe("coming in", () => {
     await second;
   });
 
+  test("what comes before the entry is answered is left to the history, so that it stays in order", async () => {
+    const { chat, own, subject, message, heard } = setUp({ at: 3_600_000 });
+    const entered = chat.enter(bob, never);
+    await settle();
+    await message("bob", "ann", "<body>two</body>");
+    await own("bob", "Bob");
+    const delay = "<delay xmlns='urn:xmpp:delay' stamp='1970-01-01T01:00:00Z'/>";
+    await message("bob", "ann", `<body>one</body>${delay}`);
+    await message("bob", "ann", `<body>two</body>${delay}`);
+    await subject("bob");
+    await entered;
+    const texts = heard.map((one) => (one.what === "said" ? one.body?.text : one.what));
+    expect(texts).toEqual(["one", "two", "changed"]);
+  });
+
   test("a nick that somebody has is asked for with the person's own id behind it", async () => {
     const { chat, own, subject, error, asked } = setUp();
     const entered = chat.enter(bob, never);

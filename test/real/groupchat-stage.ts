@@ -23,6 +23,8 @@ export interface GroupChatServersOptions {
   readonly users: readonly string[];
   /** Users of the homeserver. */
   readonly people: readonly string[];
+  /** The group chats have an archive (XEP-0313). Default true. */
+  readonly archive?: boolean;
 }
 
 /** The servers and the people; the gateway is somebody else's. */
@@ -63,7 +65,7 @@ export async function groupChatServers(options: GroupChatServersOptions): Promis
     startXmppServer(options.xmpp, {
       users: Object.fromEntries(options.users.map((user) => [user, "pw"])),
       components: [{ jid: "matrix.localhost", secret: "secret" }],
-      archive: true,
+      archive: options.archive ?? true,
     }),
     startSynapse({
       users: Object.fromEntries(options.people.map((user) => [user, "secret"])),

@@ -178,6 +178,36 @@ describe.each(servers)("a group chat of XMPP, on %s", (xmpp) => {
   }, 60_000);
 });
 
+describe.each(servers)("a group chat of XMPP without an archive, on %s", (xmpp) => {
+  let stage: GroupChatStage;
+  beforeAll(async () => {
+    stage = await setGroupChatStage({ xmpp, users: ["alice"], people: ["bob"], archive: false });
+  }, 120_000);
+  afterAll(() => stage?.stop());
+
+  it("is caught up with from its history, once and in order", async () => {
+    const alice = await stage.enter("alice");
+    const hall = await makeRoom(alice, "hall", "alice");
+    const bob = await stage.person("bob");
+    const room = await bob.join(aliasOf("hall"));
+    await alice.next(({ attrs }) => attrs.from === `${hall}/bob`, { what: "bob in the hall", ...patience });
+    const say = (n: number) => alice.message({ to: hall, type: "groupchat", id: `a${n}`, body: `from alice ${n}` });
+    for (let n = 0; n < 5; n++) say(n);
+    await bob.next(saying("from alice 4"), { what: "the fifth", ...patience });
+    await stage.stopGateway();
+    for (let n = 5; n < 10; n++) say(n);
+    await bob.say(room, "from bob");
+    await stage.startGateway();
+    await bob.next(saying("from alice 9"), { what: "the last", ...patience });
+    await alice.next((stanza) => bodyOf(stanza) === "from bob", { what: "bob's words", ...patience });
+    say(10);
+    await bob.next(saying("from alice 10"), { what: "one more", ...patience });
+    const seen = bob.all.map(({ content }) => String(content["body"])).filter((body) => body.startsWith("from alice"));
+    expect(seen).toEqual(Array.from({ length: 11 }, (_, n) => `from alice ${n}`));
+    expect(alice.stanzas.filter((stanza) => bodyOf(stanza) === "from bob")).toHaveLength(1);
+  }, 60_000);
+});
+
 const stanzaIdOf = (stanza: Element): string => String(stanza.getChild("stanza-id", "urn:xmpp:sid:0")?.attrs.id);
 const isEditOf =
   (event: SeenEvent) =>

@@ -211,10 +211,12 @@ export class MucChat {
   #failed(seat: Seat, error: BridgeError): void {
     const { clock, log } = this.#o;
     this.#seats.clear(seat);
-    if (error.kind === "reject") {
-      // Whoever waits tells the network themselves.
-      const isHeard = seat.isAwaited;
+    const isHeard = seat.isAwaited;
+    // A chat that is only there while somebody is in it may come back, as after a restart of its service.
+    const mayReturn = error.condition === "item-not-found" && !isHeard;
+    if (error.kind === "reject" && !mayReturn) {
       this.#dismiss(seat, error);
+      // Whoever waits tells the network themselves.
       return isHeard ? undefined : this.#expel(seat, error.message);
     }
     log.info({ err: error }, "a group chat could not be entered; it will be tried again");

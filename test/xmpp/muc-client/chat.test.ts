@@ -145,6 +145,22 @@ describe("coming in", () => {
     expect(asked().at(-1)).toBe("bob@gw.test/viaduct lounge@rooms.test/Bob unavailable");
   });
 
+  test("a chat that is gone after a break is asked for again while nobody has anything to say there", async () => {
+    const { chat, clock, own, error, asked } = setUp();
+    const waited = new AbortController();
+    const entered = chat.enter(bob, waited.signal).catch(() => "nobody waits any more");
+    await settle();
+    waited.abort();
+    await entered;
+    await error("bob", "Bob", "item-not-found");
+    expect(chat.isEmpty).toBe(false);
+    await clock.advance(1_300);
+    await settle();
+    expect(asked()).toHaveLength(2);
+    await own("bob", "Bob");
+    expect(chat.seatOf("bob")?.state).toBe("in");
+  });
+
   test("who can have no address is refused", async () => {
     await expect(setUp().chat.enter({ id: "nobody" }, never)).rejects.toMatchObject({ kind: "reject" });
   });

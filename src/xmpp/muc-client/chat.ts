@@ -8,7 +8,7 @@ import type { IqTracker } from "../iq.ts";
 import { resource } from "../addresses.ts";
 import type { Jid } from "../jid.ts";
 import { attr, type Element } from "../stanza.ts";
-import { occupantOf } from "./hearing.ts";
+import { Departures } from "./departures.ts";
 import { Listening } from "./listening.ts";
 import { endOf, isNew, isOwn, refusalOf } from "./presence.ts";
 import type { Seat } from "./seat.ts";
@@ -34,13 +34,10 @@ export interface MucChatOptions {
 const entryPatience = 30_000;
 /** Nicks that are tried one after the other. */
 const mostNicks = 5;
-/** Those whose leaving is told, because they spoke. */
-const mostSpeakers = 1_000;
-
 export class MucChat {
   readonly #o: MucChatOptions;
   readonly #seats: Seats;
-  readonly #speakers = new Set<string>();
+  readonly #departures: Departures;
   #listening: Listening | undefined;
   #facts: ChatFacts | undefined;
   /** An entry of the listener is being prepared. */
@@ -49,6 +46,7 @@ export class MucChat {
   constructor(options: MucChatOptions) {
     this.#o = options;
     this.#seats = new Seats({ ...options, resource });
+    this.#departures = new Departures(options.address, options.events);
   }
 
   get isEmpty(): boolean {
@@ -119,8 +117,7 @@ export class MucChat {
   async message(stanza: Element, from: Jid, to: Jid): Promise<void> {
     const seat = this.#seats.at(to);
     if (seat === undefined || seat !== this.#listening?.seat) return;
-    if (from.resource !== undefined && this.#facts && this.#speakers.size < mostSpeakers)
-      this.#speakers.add(occupantOf(stanza, from.resource, this.#facts).id);
+    if (from.resource !== undefined && this.#facts) this.#departures.note(stanza, from.resource, this.#facts);
     await this.#listening.message(stanza, from);
   }
 
@@ -217,7 +214,7 @@ export class MucChat {
     if (error.kind === "reject" && !mayReturn) {
       this.#dismiss(seat, error);
       // Whoever waits tells the network themselves.
-      return isHeard ? undefined : this.#expel(seat, error.message);
+      return isHeard ? undefined : this.#departures.expelled(seat, error.message);
     }
     log.info({ err: error }, "a group chat could not be entered; it will be tried again");
     seat.failures++;
@@ -247,7 +244,7 @@ export class MucChat {
         return this.#failed(seat, new BridgeError("retry", "The group chat was lost."));
       case "expelled":
         this.#dismiss(seat, new BridgeError("reject", end.reason, { condition: "forbidden" }));
-        return this.#expel(seat, end.reason);
+        return this.#departures.expelled(seat, end.reason);
       case "closed":
         return this.#closed(end.reason);
       default:
@@ -255,29 +252,18 @@ export class MucChat {
     }
   }
 
-  #closed(reason: string | undefined): void {
-    const { events, address } = this.#o;
+  async #closed(reason: string | undefined): Promise<void> {
     const seats = this.#seats.all();
     this.down();
-    void events.heard(address, { what: "closed", reason: reason || undefined });
+    await this.#departures.closed(reason);
     for (const seat of seats) {
       this.#dismiss(seat, new BridgeError("reject", "The group chat was closed.", { condition: "item-not-found" }));
-      this.#expel(seat, "The group chat was closed.");
+      this.#departures.expelled(seat, "The group chat was closed.");
     }
   }
 
-  /** Their place on the network goes as well. */
-  #expel({ person }: Seat, reason: string): void {
-    const change = { do: "kick", who: person.id, reason } as const;
-    void this.#o.events.heard(this.#o.address, { what: "changed", change });
-  }
-
-  /** Somebody who spoke is gone. */
   async #parted(stanza: Element, seat: Seat, nick: string): Promise<void> {
-    const { events, address } = this.#o;
-    if (seat !== this.#listening?.seat || this.#facts === undefined || endOf(stanza).how === "renamed") return;
-    const speaker = occupantOf(stanza, nick, this.#facts);
-    if (this.#speakers.delete(speaker.id)) await events.heard(address, { what: "parted", speaker });
+    if (seat === this.#listening?.seat && this.#facts) await this.#departures.parted(stanza, nick, this.#facts);
   }
 
   /** They are ours no more. */

@@ -100,7 +100,7 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
       links: web?.links,
       ...(parts.link === undefined ? {} : { limits: parts.link }),
     });
-    gateway.bridges.attach(bridge, entry.options, component.output);
+    gateway.bridges.attach(bridge, entry.options, component.output, component.groupChats);
     return component;
   });
   await web?.start({
@@ -108,7 +108,7 @@ export async function run(config: Config, log: GatewayLogger, parts: Parts = {})
       store: store.files,
       raw: store.lanes.raw,
       fileIn: (account, raw, source) => gateway.bridges.fileIn(account, raw, source),
-      sessionOf: (account) => gateway.sessions.sessionOf(account),
+      sessionOf: (account) => gateway.sessionOf(account),
     }),
     pages: gateway.pages,
     health: { links: () => linksOf(config, components), store: () => store.lanes.counts() },

@@ -17,7 +17,7 @@ export interface ApiRequest {
   readonly maxBytes?: number;
 }
 
-export type Method = "GET" | "PUT" | "POST";
+export type Method = "GET" | "PUT" | "POST" | "DELETE";
 
 /** Where an account's access token comes from. */
 export interface TokenSource {

@@ -1,5 +1,6 @@
 // The network itself: people with an inbox each, a password, and whatever trouble a test asks for.
 import type { AvatarId, Incoming, Profile } from "#bridge";
+import type { ToyChat, ToyGroupChats } from "./group-chats.ts";
 import { ToyRooms } from "./rooms.ts";
 
 export interface ToyMessage {
@@ -44,6 +45,10 @@ export class ToyNetwork {
     (to, ...events) => this.tell(to, ...events),
     (who) => this.profiles.get(who)?.avatar,
   );
+  /** Group chats of XMPP that people of the network are in, by address. */
+  readonly chats = new Map<string, ToyChat>();
+  /** The way into them, while a gateway in domain mode is there. */
+  groupChats: ToyGroupChats | undefined;
   readonly #byKey = new Map<string, ToyMessage>();
   readonly #listeners = new Map<string, Set<() => void>>();
 

@@ -1,6 +1,7 @@
 // What a bridge is. Read this file and the toy bridge in bridges/toy, then write your own.
 import type { Hint, Incoming, IncomingOriginal } from "./events.ts";
 import type { StoredFile } from "./files.ts";
+import type { GroupChats, GroupChatSession } from "./group-chats.ts";
 import type { Answers, Browser, Prompt, SessionCommand, SignedIn } from "./login.ts";
 import type { Json, OutgoingMessage, RemoteId, Sent } from "./message.ts";
 import type { OperatorCommand } from "./operator.ts";
@@ -174,6 +175,8 @@ export interface ServiceHost<Options> {
   ): Promise<void>;
   /** The service's own, belonging to no account. */
   readonly records: Records;
+  /** Group chats of XMPP, for the network's people to take part in. */
+  readonly groupChats: GroupChats;
   readonly fetch: GuardedFetch;
   /** Answer HTTP requests from now on. Returns the public URL of the mount, or undefined when there is no HTTP server. */
   mount(handler: HttpHandler): URL | undefined;
@@ -188,6 +191,8 @@ export interface Service {
     account: { readonly id: number; readonly user: string; readonly self: RemoteId },
     host: Host,
   ): Promise<SessionCore & Partial<Verbs>>;
+  /** A group chat that `GroupChats.open` made an account for. Undefined: it is shown nowhere on the network any more. */
+  groupChat?(address: string): GroupChatSession | undefined;
   close(): Promise<void>;
 }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type {
   AnyBridge,
+  GroupChats,
   GuardedFetch,
   Host,
   Incoming,
@@ -78,6 +79,7 @@ export async function connectDomain(
         records,
       ),
     records: host.records,
+    groupChats: noGroupChats,
     fetch: host.fetch,
     mount,
   });
@@ -95,6 +97,14 @@ export async function connectDomain(
     },
   };
 }
+
+/** For services that are tried without any: there is none at any address. */
+export const noGroupChats: GroupChats = {
+  find: async () => undefined,
+  open: async () => ({ id: 0 }),
+  close: async () => {},
+  resume: () => {},
+};
 
 /** Records in memory. */
 export class MemoryRecords implements Records {

@@ -5,6 +5,7 @@ export * from "./errors.ts";
 export type * from "./events.ts";
 export * from "./fetch-file.ts";
 export type * from "./files.ts";
+export type * from "./group-chats.ts";
 export type * from "./login.ts";
 export type * from "./message.ts";
 export type * from "./operator.ts";

@@ -10,9 +10,9 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
  */
 export type RemoteId = string;
 
-/** Where a message goes: a person or a room. */
+/** Where a message goes: a person, a room, or a group chat of XMPP's in which people of the network are (group-chats.ts). */
 export interface Peer {
-  readonly kind: "contact" | "room";
+  readonly kind: "contact" | "room" | "groupchat";
   readonly id: RemoteId;
 }
 

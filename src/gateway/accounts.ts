@@ -24,8 +24,9 @@ export class Accounts {
     this.#o = options;
   }
 
+  /** Those of earlier runs. Group chats are no accounts of users: see group-chats.ts. */
   async load(): Promise<AccountRecord[]> {
-    const all = await this.#o.store.all();
+    const all = (await this.#o.store.all()).filter(({ mode }) => mode !== "groupchat");
     for (const account of all) this.#index(account);
     return all;
   }

@@ -2,6 +2,7 @@
 import { BridgeError, type Json, type LiveSession, type MessageRef, type OutgoingMessage, type Sent } from "#bridge";
 import { fallback } from "./fallbacks.ts";
 import type { Faults } from "./faults.ts";
+import { takenRecords, targetOf } from "./group-chat-rows.ts";
 import { derivedKey, newKey } from "./keys.ts";
 import {
   type AccountId,
@@ -56,6 +57,12 @@ export class Attempts {
       case "retract":
         await this.#o.inTime(session.retract?.(step.target, peer, row.key, step.reason) ?? Promise.resolve());
         return this.#reflected({ ...done, notes: row.body.origin.iq ? this.#receipt(row) : [] }, row);
+      case "change":
+        await this.#o.inTime(session.changeRoom?.(peer.id, step.change) ?? Promise.resolve());
+        return done;
+      case "leave":
+        await this.#o.inTime(session.leave?.(peer.id) ?? Promise.resolve());
+        return done;
       case "react":
         await this.#react(row, session, step.target, step.emojis);
         return this.#reflected(done, row);
@@ -66,7 +73,7 @@ export class Attempts {
         const sent = await this.#send(row, session, message, edit);
         const settled = {
           ...done,
-          record: this.#record(row, sent),
+          records: this.#records(row, sent),
           notes: sent.accepted === false ? [] : this.#receipt(row),
         };
         return this.#reflected(settled, row, { message, as: sent });
@@ -85,7 +92,8 @@ export class Attempts {
     const peer = peerOfKey(row.peer);
     if (!session.react || !session.unreact || peer === undefined || row.body.target === undefined) return;
     const { account, key } = row;
-    const now = await reactions.of(account, row.peer, row.body.target, "self");
+    const from = row.body.heard?.speaker?.id ?? "self";
+    const now = await reactions.of(account, row.peer, row.body.target, from);
     for (const { emoji, remoteId } of now) {
       if (wanted.includes(emoji)) continue;
       await this.#o.inTime(session.unreact(remoteId, peer, derivedKey(key, "remove", emoji)));
@@ -94,7 +102,7 @@ export class Attempts {
     for (const emoji of wanted) {
       if (now.some((one) => one.emoji === emoji)) continue;
       const { id } = await this.#o.inTime(session.react(target, peer, emoji, derivedKey(key, "add", emoji)));
-      await reactions.add({ account, remoteId: id, peer: row.peer, target: row.body.target, from: "self", emoji });
+      await reactions.add({ account, remoteId: id, peer: row.peer, target: row.body.target, from, emoji });
     }
   }
 
@@ -119,6 +127,7 @@ export class Attempts {
     const { target } = row.body;
     if (target === undefined) return undefined;
     const { messages, rooms } = this.#o;
+    if (row.body.heard !== undefined) return targetOf(row, messages);
     const find = (id: string) => messages.byXmppId(row.account, row.peer, id);
     const peer = peerOfKey(row.peer);
     const record = await find(target);
@@ -150,7 +159,7 @@ export class Attempts {
       key: row.key,
       peer,
       text,
-      sentAt: row.createdAt,
+      sentAt: row.body.heard?.at ?? row.createdAt,
       uncertain: row.state === "sent",
       ...(body.subject === undefined ? {} : { subject: body.subject }),
       ...(body.thread === undefined ? {} : { thread: body.thread }),
@@ -165,8 +174,8 @@ export class Attempts {
     };
   }
 
-  #record(row: OutgoingRow, sent: Sent): MessageRecord {
-    return {
+  #records(row: OutgoingRow, sent: Sent): readonly MessageRecord[] {
+    const record: MessageRecord = {
       account: row.account,
       kind: "message",
       remoteId: sent.id,
@@ -179,6 +188,7 @@ export class Attempts {
       context: sent.context,
       sender: row.body.origin.from,
     };
+    return row.body.heard === undefined ? [record] : takenRecords(row, record);
   }
 
   /** XEP-0184: only now, when the network has the message, the sender's client may show it as received. */

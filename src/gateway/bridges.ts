@@ -1,6 +1,7 @@
 // The bridges in use: each with the component it speaks through, its people, and its way to the users.
 import type {
   AnyBridge,
+  GroupChats,
   GuardedFetch,
   HttpHandler,
   Incoming,
@@ -15,6 +16,7 @@ import type {
 import { Contacts } from "./contacts.ts";
 import { GatewayError } from "./errors.ts";
 import type { Faults } from "./faults.ts";
+import type { GroupChatClient } from "./group-chat-ports.ts";
 import { IncomingWorker } from "./incoming.ts";
 import type { Lanes } from "./lanes.ts";
 import type { GatewayLimits } from "./limits.ts";
@@ -30,6 +32,8 @@ export interface Attached {
   readonly accountMode: boolean;
   readonly output: XmppOutput;
   readonly contacts: Contacts;
+  /** Group chats of XMPP, seen from here. */
+  readonly groupChats: GroupChatClient | undefined;
   readonly incoming: IncomingWorker;
   /** Domain mode, once it runs. */
   service: Service | undefined;
@@ -54,6 +58,7 @@ export interface ServiceCalls {
   readonly enrol: (bridge: string, user: string) => Promise<AccountRecord | undefined>;
   readonly deliver: (account: AccountId, events: readonly Incoming[]) => Promise<void>;
   readonly deliverAll: (bridge: string, parcels: readonly Parcel[], records?: RecordChanges) => Promise<void>;
+  readonly groupChats: (bridge: string) => GroupChats;
   readonly fetch: GuardedFetch;
   readonly mount: (bridge: string, handler: HttpHandler) => URL | undefined;
 }
@@ -67,7 +72,7 @@ export class Bridges {
   }
 
   /** Before the start: a bridge and the component it speaks through. */
-  attach(bridge: AnyBridge, options: unknown, output: XmppOutput): void {
+  attach(bridge: AnyBridge, options: unknown, output: XmppOutput, groupChats?: GroupChatClient): void {
     const { limits, profiles, ...parts } = this.#o;
     const contacts = new Contacts({
       ...parts,
@@ -87,7 +92,8 @@ export class Bridges {
       profiles: profiles(),
     });
     const accountMode = bridge.login !== undefined && bridge.accountMode?.(options) !== false;
-    this.#byName.set(bridge.name, { bridge, options, accountMode, output, contacts, incoming, service: undefined });
+    const service = undefined;
+    this.#byName.set(bridge.name, { bridge, options, accountMode, output, groupChats, contacts, incoming, service });
   }
 
   /** Undefined for a bridge that is not configured, although accounts of it may be left. */
@@ -135,6 +141,7 @@ export class Bridges {
         deliver: calls.deliver,
         deliverAll: (parcels, records) => calls.deliverAll(bridge.name, parcels, records),
         records: this.#o.store.records.of({ bridge: bridge.name }),
+        groupChats: calls.groupChats(bridge.name),
         fetch: calls.fetch,
         mount: (handler) => calls.mount(bridge.name, handler),
       });

@@ -11,6 +11,7 @@ import type {
   Peer,
   RemoteId,
 } from "#bridge";
+import { toGroupChat } from "./group-chat-rows.ts";
 import { derivedKey } from "./keys.ts";
 import {
   type AccountId,
@@ -33,6 +34,8 @@ export interface DeliveryLookups {
   reaction(account: AccountId, id: RemoteId): Promise<ReactionRecord | undefined>;
   /** What an event in a room is committed as; `delivery` is what it would be in a conversation with a contact. */
   inRoom(account: AccountId, event: Incoming, delivery: Delivery): Delivery;
+  /** The same for a group chat of XMPP's. */
+  inGroupChat(account: AccountId, event: Incoming, delivery: Delivery): Delivery;
   /** Sees to it that the contact can be written to. */
   fromContact(account: AccountId, contact: RemoteId, delivery: Delivery): Delivery;
 }
@@ -44,6 +47,7 @@ export const lookupsIn = (
   message: (account, id) => messages.byRemoteId(account, [id]),
   reaction: (account, id) => reactions.byRemoteId(account, id),
   inRoom: (account, event, delivery) => rooms.delivery(account, event, delivery),
+  inGroupChat: toGroupChat,
   fromContact: (account, contact, delivery) => rooms.fromContact(account, contact, delivery),
 });
 
@@ -255,11 +259,10 @@ class Batch {
   }
 
   #push(event: Exclude<Incoming, IncomingOriginal>, delivery: Delivery): void {
-    const { inRoom, fromContact } = this.#lookups;
-    const isRoom = event.peer.kind === "room";
-    this.list.push(
-      isRoom ? inRoom(this.#account, event, delivery) : fromContact(this.#account, event.peer.id, delivery),
-    );
+    const { inRoom, inGroupChat, fromContact } = this.#lookups;
+    const { kind, id } = event.peer;
+    if (kind === "contact") this.list.push(fromContact(this.#account, id, delivery));
+    else this.list.push((kind === "room" ? inRoom : inGroupChat)(this.#account, event, delivery));
   }
 
   #row(peer: string, key: string, body: IncomingBody): NewRow {
@@ -278,10 +281,11 @@ class Batch {
     return event.thread;
   }
 
-  /** In a room only what was said there counts: nobody reaches out of it (security.md M07). */
+  /** In a room or a group chat only what was said there counts: nobody reaches out of it (security.md M07). */
   async #known(id: RemoteId, peer?: Peer): Promise<MessageRecord | undefined> {
     const record = this.#messages.get(id) ?? (await this.#lookups.message(this.#account, id));
-    return peer?.kind === "room" && record?.peer !== peerKey(peer) ? undefined : record;
+    const isElsewhere = peer !== undefined && peer.kind !== "contact" && record?.peer !== peerKey(peer);
+    return isElsewhere ? undefined : record;
   }
 
   /** Only so that the same event is not handled twice. */

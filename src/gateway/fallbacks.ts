@@ -1,5 +1,5 @@
 // What becomes of a user's action where the network has no such thing. One table, so that no handler decides alone.
-import type { Condition, MessageRef, Verbs } from "#bridge";
+import type { Condition, MessageRef, RoomChange, Verbs } from "#bridge";
 import type { OutgoingBody } from "./ports.ts";
 
 export type Step =
@@ -8,6 +8,8 @@ export type Step =
   | { readonly do: "retract"; readonly target: MessageRef; readonly reason?: string }
   | { readonly do: "react"; readonly target: MessageRef; readonly emojis: readonly string[] }
   | { readonly do: "markRead"; readonly target: MessageRef }
+  | { readonly do: "change"; readonly change: RoomChange }
+  | { readonly do: "leave" }
   | { readonly do: "nothing" }
   | { readonly do: "refuse"; readonly condition: Condition; readonly text: string };
 
@@ -20,6 +22,8 @@ export type Step =
  * | moderation | retract | refused |
  * | reaction | react | refused |
  * | read | markRead | nothing |
+ * | change of a group chat | changeRoom | nothing |
+ * | somebody is gone from a group chat | leave | nothing |
  *
  * `target` is the message acted on, undefined when this account does not know it.
  */
@@ -40,6 +44,10 @@ export function fallback(body: OutgoingBody, session: Partial<Verbs>, target: Me
       return retraction(body, session, target);
     case "read":
       return target && !target.fromSelf && session.markRead ? { do: "markRead", target } : { do: "nothing" };
+    case "change":
+      return body.change && session.changeRoom ? { do: "change", change: body.change } : { do: "nothing" };
+    case "part":
+      return session.leave ? { do: "leave" } : { do: "nothing" };
     default:
       return body.kind satisfies never;
   }

@@ -15,7 +15,11 @@ export type FaultPoint =
   | "intake:opened"
   | "incoming:written"
   | "incoming:taken"
-  | "incoming:settled";
+  | "incoming:settled"
+  | "groupchat:written"
+  | "groupchat:shown"
+  | "groupchat:heard"
+  | "groupchat:stored";
 
 export interface Faults {
   at(point: FaultPoint): void;

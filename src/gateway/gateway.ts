@@ -1,5 +1,5 @@
 // The core, put together: what the edge calls, and what works behind it.
-import type { GuardedFetch, HttpHandler, Logger, RemoteId } from "#bridge";
+import type { GuardedFetch, HttpHandler, LiveSession, Logger, RemoteId } from "#bridge";
 import { Accounts } from "./accounts.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Avatars } from "./avatars.ts";
@@ -15,6 +15,7 @@ import { keepHouse } from "./housekeeping.ts";
 import { IntakeWorker } from "./intake.ts";
 import { type Lane, Lanes } from "./lanes.ts";
 import type { GatewayLimits } from "./limits.ts";
+import { GroupChats } from "./group-chats.ts";
 import { linkEvents } from "./link-events.ts";
 import { Notices } from "./notices.ts";
 import { OutgoingWorker } from "./outgoing.ts";
@@ -69,6 +70,7 @@ export class Gateway {
   readonly profiles: Profiles;
   readonly roomPictures: RoomPictures;
   readonly hints: UserHints;
+  readonly groupChats: GroupChats;
   readonly chat: Chat;
   readonly powers: CommandPowers;
   #endHousekeeping = () => {};
@@ -142,6 +144,15 @@ export class Gateway {
       profiles: () => profiles,
       account: (id) => accounts.get(id),
     });
+    const groupChats = new GroupChats({
+      store,
+      lanes,
+      clock,
+      log,
+      faults,
+      expiry: limits.queueExpiry,
+      bridge: (name) => bridges.find(name),
+    });
     const sessions = new Sessions({
       store: store.accounts,
       clock,
@@ -194,7 +205,9 @@ export class Gateway {
       expiry: limits.queueExpiry,
       perAccount: limits.sendsPerAccount,
       accounts: {
-        sessionOf: (account) => sessions.sessionOf(account),
+        sessionOf: (account) => this.sessionOf(account),
+        sessionFor: (row) =>
+          groupChats.has(row.account) ? groupChats.sessionFor(row) : sessions.sessionOf(row.account),
         wantsThreads: (account) => bridges.ofAccount(account)?.bridge.threads === true,
         loginRequired: (account, detail) => sessions.loginRequired(account, detail),
       },
@@ -227,6 +240,7 @@ export class Gateway {
     this.lanes = lanes;
     this.accounts = accounts;
     this.sessions = sessions;
+    this.groupChats = groupChats;
     this.presence = presence;
     this.profiles = profiles;
     this.roomPictures = roomPictures;
@@ -249,18 +263,26 @@ export class Gateway {
     return linkEvents(bridge, this);
   }
 
+  /** The session of an account, or of a group chat. */
+  sessionOf(account: AccountId): LiveSession | undefined {
+    return this.groupChats.has(account) ? this.groupChats.sessionOf(account) : this.sessions.sessionOf(account);
+  }
+
   async start(): Promise<void> {
     const { store, clock, log } = this.#o;
     const records = await this.accounts.load();
+    await this.groupChats.load();
     await this.bridges.serve({
       findAccount: (bridge, self) => this.accounts.bySelf(bridge, self),
       deliver: async (account, events) => {
-        if (this.accounts.get(account) === undefined) throw new GatewayError("item-not-found", "no such account");
+        if (this.accounts.get(account) === undefined && !this.groupChats.has(account))
+          throw new GatewayError("item-not-found", "no such account");
         await this.#reports.deliver(account, events);
       },
       // Asked by the network's side: the user may have never written, and may not be allowed to.
       enrol: async (bridge, user) => (this.mayUse(bridge, user) ? this.registrations.enrol(bridge, user) : undefined),
       deliverAll: (bridge, parcels, records) => this.#reports.deliverAll(bridge, parcels, records),
+      groupChats: (bridge) => this.groupChats.callsOf(bridge),
       fetch: this.#o.fetch,
       mount: this.#o.mount,
     });
@@ -276,6 +298,7 @@ export class Gateway {
     this.dialogs.close();
     this.presence.stop();
     await this.bridges.endServices();
+    await this.groupChats.stop();
     await this.#outgoing.stop();
     await this.#intake.stop();
     await this.sessions.stop();
@@ -330,6 +353,7 @@ export class Gateway {
       case "outgoing":
         return this.#outgoing.onReady(lane);
       case "incoming":
+        if (this.groupChats.has(lane.head.account)) return this.groupChats.onReady(lane);
         return this.bridges.ofAccount(lane.head.account)?.incoming.onReady(lane);
       case "intake":
         return this.#intake.onReady(lane);

@@ -23,6 +23,8 @@ import { untilTrue } from "./stubborn.ts";
 export interface OutgoingAccounts {
   /** Undefined: no session that could send, the lane waits for `resume`. */
   sessionOf(account: AccountId): LiveSession | undefined;
+  /** The session that a row goes out by. */
+  sessionFor(row: OutgoingRow): LiveSession | undefined;
   /** The bridge wants `threadLast` and `previous`. */
   wantsThreads(account: AccountId): boolean;
   loginRequired(account: AccountId, detail: string): void;
@@ -175,7 +177,7 @@ export class OutgoingWorker {
       await this.#expireRow(row);
       return "next";
     }
-    const session = accounts.sessionOf(row.account);
+    const session = accounts.sessionFor(row);
     if (session === undefined) return "park";
     try {
       const settlement = await this.#attempts.make(row, session);
@@ -218,9 +220,9 @@ export class OutgoingWorker {
     const { origin, kind } = row.body;
     const now = this.#o.clock.now();
     const late = now - row.createdAt > lateAfter ? { late: true } : {};
-    // Nobody waits for the answer to a read marker.
+    // Nobody waits for the answer to a read marker, and nobody in a group chat for what becomes of their words elsewhere.
     const notes: readonly NewRow[] =
-      kind === "read"
+      kind === "read" || row.body.heard !== undefined
         ? []
         : [
             {

@@ -10,6 +10,7 @@ import type {
   Json,
   Mention,
   MessageRef,
+  Occupant,
   OutgoingFile,
   Peer,
   Prompt,
@@ -17,8 +18,10 @@ import type {
   RecordChanges,
   Records,
   RemoteId,
+  RoomChange,
   UserProfile,
 } from "#bridge";
+import type { GroupChatAct } from "./group-chat-ports.ts";
 import type { RoomEvent, RoomView } from "./room-events.ts";
 import type { RoomStore, RoomWork } from "./room-ports.ts";
 
@@ -38,7 +41,8 @@ export interface Clock {
 // --- accounts -----------------------------------------------------------------------------------------------------
 
 export type AccountId = number;
-export type AccountMode = "account" | "domain";
+/** `groupchat`: not a user's, but a group chat's in which people of the network are; `user` and `self` are its address. */
+export type AccountMode = "account" | "domain" | "groupchat";
 
 /** One user's registration with one bridge. */
 export interface AccountRecord {
@@ -134,8 +138,12 @@ export interface Origin {
 }
 
 export interface OutgoingBody {
-  readonly kind: "message" | "edit" | "retraction" | "reaction" | "read";
+  /** `change` and `part` only from a group chat: the chat is changed on the network, the speaker is gone from it. */
+  readonly kind: "message" | "edit" | "retraction" | "reaction" | "read" | "change" | "part";
   readonly origin: Origin;
+  /** In a group chat with people of the network: where it came from. */
+  readonly heard?: HeardFrom;
+  readonly change?: RoomChange;
   readonly text?: string;
   readonly subject?: string;
   readonly thread?: string;
@@ -156,6 +164,16 @@ export interface Mentioned {
   readonly who: RemoteId | "self";
   /** At the time. */
   readonly nick: string;
+}
+
+/** A message of a group chat. */
+export interface HeardFrom {
+  /** Undefined: the chat itself. */
+  readonly speaker?: Occupant;
+  /** The id that the speaker's client gave: corrections name it (XEP-0308). */
+  readonly ownId?: string;
+  /** When it was said, in milliseconds since the epoch. */
+  readonly at: number;
 }
 
 export type IncomingBody =
@@ -184,6 +202,8 @@ export type IncomingBody =
   | { readonly kind: "profile"; readonly name?: string; readonly avatar?: AvatarId | null }
   /** Whatever happens in a room: see room-events.ts. */
   | { readonly kind: "room"; readonly event: RoomEvent }
+  /** What one of the network's people does in a group chat. */
+  | { readonly kind: "groupchat"; readonly from: RemoteId; readonly name?: string; readonly act: GroupChatAct }
   | { readonly kind: "delivered"; readonly origin: Origin }
   | { readonly kind: "read"; readonly origin: Origin }
   /** The user has read up to a message of a contact's, in another program. `target` is its XMPP id. */
@@ -283,7 +303,7 @@ export interface Settlement {
   readonly notBefore?: number;
   readonly attempts?: number;
   readonly error?: string;
-  readonly record?: MessageRecord;
+  readonly records?: readonly MessageRecord[];
   /** Rows that follow from it (receipt, error to the sender), appended in the same commit. */
   readonly notes?: readonly NewRow[];
   readonly rooms?: RoomWork;
@@ -565,7 +585,7 @@ export const peerKey = (peer: Peer): string => `${peer.kind}/${peer.id}`;
 export const peerOfKey = (key: string): Peer | undefined => {
   const slash = key.indexOf("/");
   const kind = key.slice(0, slash);
-  return kind === "contact" || kind === "room" ? { kind, id: key.slice(slash + 1) } : undefined;
+  return kind === "contact" || kind === "room" || kind === "groupchat" ? { kind, id: key.slice(slash + 1) } : undefined;
 };
 
 export const messageRef = (record: MessageRecord): MessageRef => ({

@@ -144,6 +144,8 @@ function sayingOf(
     case "reaction":
       return { kind: "reaction", target, from: "self" };
     case "read":
+    case "change":
+    case "part":
       return undefined;
     default:
       return body.kind satisfies never;

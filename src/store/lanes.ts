@@ -1,15 +1,17 @@
 import { sql } from "kysely";
-import type { Json, RecordChanges } from "#bridge";
-import type {
-  Delivery,
-  Direction,
-  LaneHead,
-  LaneRow,
-  LaneStore,
-  MessageRecord,
-  NewRow,
-  OutgoingRow,
-  Settlement,
+import type { IncomingAttachment, Json, RecordChanges } from "#bridge";
+import {
+  type Delivery,
+  type Direction,
+  type IncomingBody,
+  type LaneHead,
+  type LaneRow,
+  type LaneStore,
+  type MessageRecord,
+  type NewRow,
+  type OutgoingRow,
+  peerOfKey,
+  type Settlement,
 } from "../gateway/ports.ts";
 import { reactionWrites } from "./reactions.ts";
 import { fileWrites } from "./files.ts";
@@ -27,9 +29,10 @@ const lastInsert = sql<number>`last_insert_rowid()`;
 /**
  * When a row is shown to the lanes. What is acted on outside must be on disk first. Towards XMPP there is nothing to wait
  * for: whoever handed the row over gets the acknowledgement after the fsync, so what a power cut takes away comes
- * again, and its stanza carries the same id.
+ * again, and its stanza carries the same id. A group chat keeps what was said in it, so that it counts as outside.
  */
-const shownAt = (direction: Direction): "committed" | "synced" => (direction === "outgoing" ? "synced" : "committed");
+const shownAt = ({ direction, peer }: Pick<LaneHead, "direction" | "peer">): "committed" | "synced" =>
+  direction === "outgoing" || peerOfKey(peer)?.kind === "groupchat" ? "synced" : "committed";
 
 /** Rooms change in the same commits as lanes: their tables are written here too. */
 export function laneStore(
@@ -51,7 +54,7 @@ export function laneStore(
     const last = rows.at(-1);
     if (last === undefined) return;
     announcedTo[point] = last.id;
-    const shown = rows.filter((row) => shownAt(row.direction) === point);
+    const shown = rows.filter((row) => shownAt(row) === point);
     if (shown.length > 0) listener(shown);
   };
 
@@ -68,8 +71,7 @@ export function laneStore(
       body: JSON.stringify(row.body),
       now,
     });
-    if (row.direction === "incoming" && row.body.kind === "message")
-      files.keep(row.account, row.key, row.body.message.attachments ?? [], now, original);
+    if (row.direction === "incoming") files.keep(row.account, row.key, attachmentsOf(row.body), now, original);
     return { ...row, id, createdAt: now, notBefore: 0, attempts: 0, state: "queued" };
   };
 
@@ -115,7 +117,7 @@ export function laneStore(
       });
     }
     // Its echo may have been faster than the answer.
-    if (s.record) write(s.record, null);
+    for (const record of s.records ?? []) write(record, null);
     return [...(s.notes ?? []).map((note) => insert(note)), ...inRooms(s.rooms)];
   };
 
@@ -183,7 +185,7 @@ export function laneStore(
         for (const id of ids) q.finish.run({ id, state: states.indexOf("done"), error: null });
       }),
     page: async (head, after, limit) =>
-      q.page.all({ ...headArgs(head), after, until: announcedTo[shownAt(head.direction)], limit }).map(toRow),
+      q.page.all({ ...headArgs(head), after, until: announcedTo[shownAt(head)], limit }).map(toRow),
     heads: async (account) =>
       (account === undefined ? q.heads.all() : q.headsOf.all({ account })).map((row) => ({
         account: row.account,
@@ -372,6 +374,11 @@ function queries({ db, build }: StoreContext) {
         .where("message_ids.id", "=", id),
     ),
   };
+}
+
+function attachmentsOf(body: IncomingBody): readonly IncomingAttachment[] {
+  const said = body.kind === "groupchat" && body.act.do === "say" ? body.act.body : body;
+  return said.kind === "message" ? (said.message.attachments ?? []) : [];
 }
 
 const direction = (index: number): Direction => {

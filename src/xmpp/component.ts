@@ -9,6 +9,7 @@ import { Link, LinkDownError, type LinkLimits, type LinkState } from "./link.ts"
 import { muc, roomItems } from "./muc/features.ts";
 import { inviteDirectly } from "./muc/message-in.ts";
 import type { MucOptions } from "./muc/options.ts";
+import { MucClient } from "./muc-client/client.ts";
 import { Online } from "./online.ts";
 import { Output } from "./output.ts";
 import { Privileges } from "./privileges.ts";
@@ -57,6 +58,7 @@ export interface ComponentOptions {
 
 export interface Component {
   readonly output: Output;
+  readonly groupChats: MucClient;
   readonly link: Link;
   readonly router: Router;
   start(): void;
@@ -95,7 +97,11 @@ export function createComponent(options: ComponentOptions): Component {
     onStanza: (stanza) => router.route(stanza),
     onState(state, detail) {
       options.onState?.(state, detail);
-      if (state === "up") return events.up();
+      if (state === "up") {
+        groupChats.up();
+        return events.up();
+      }
+      groupChats.down();
       privileges.reset();
       bookmarks.reset();
       fence.reset(new LinkDownError("the stream is gone"));
@@ -104,10 +110,21 @@ export function createComponent(options: ComponentOptions): Component {
     onAlarm: (text) => log.error({ component: options.jid }, text),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
+  const groupChats = new MucClient({
+    link,
+    addresses,
+    events: gateway.groupChats.events(name),
+    serverDomain,
+    clock,
+    log,
+    maxStanza: options.maxStanza,
+    links: options.links,
+  });
   const router = new Router({
     addresses,
     log,
     serverDomain,
+    fromGroupChat: (stanza, from, to) => (groupChats.knows(from) ? groupChats.receive(stanza, from, to) : undefined),
     mayUse: (user) => gateway.mayUse(name, user),
     named: (user, local) => gateway.rooms.known.named(name, user, local),
     send: (stanza) => void link.send(serialize(stanza, { maxBytes: largestAnswer })),
@@ -190,6 +207,7 @@ export function createComponent(options: ComponentOptions): Component {
   });
   return {
     output,
+    groupChats,
     link,
     router,
     start: () => link.start(),

@@ -77,6 +77,8 @@ export interface RouterOptions {
   readonly serverDomain: string;
   /** Whom the core gave a local part that the bridge does not know. */
   readonly named: (user: string, local: string) => Promise<NamedPeer | undefined>;
+  /** Takes what comes from group chats that people of the network are in; undefined: it is none of that. */
+  readonly fromGroupChat?: ((stanza: Element, from: Jid, to: Jid) => Promise<void> | undefined) | undefined;
   /** Asked for every stanza. */
   readonly mayUse: (user: string) => boolean;
   readonly send: (stanza: Element) => void;
@@ -128,6 +130,8 @@ export class Router {
       const from = parseJid(attr(stanza, "from") ?? "");
       const to = parseJid(attr(stanza, "to") ?? "");
       if (from === undefined || to === undefined) return;
+      const taken = this.#o.fromGroupChat?.(stanza, from, to);
+      if (taken !== undefined) return await taken;
       for (let before = this.#looking.get(from.bare); before; before = this.#looking.get(from.bare)) await before;
       if (!this.#permitted(stanza, from)) return;
       const address = this.#o.addresses.resolve(to);

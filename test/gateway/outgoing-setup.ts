@@ -76,6 +76,7 @@ export async function setUpOutgoing(
     perAccount: options.perAccount ?? 4,
     accounts: {
       sessionOf: (account) => sessions.get(account),
+      sessionFor: ({ account }) => sessions.get(account),
       wantsThreads: () => options.threads ?? false,
       loginRequired(account, detail) {
         sessions.delete(account);

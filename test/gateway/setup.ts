@@ -16,8 +16,9 @@ export const noRooms = {
   reflection: () => undefined,
   stanzaIdOf: async () => undefined,
 };
-export const noRoomLookups: Pick<DeliveryLookups, "inRoom" | "fromContact"> = {
+export const noRoomLookups: Pick<DeliveryLookups, "inRoom" | "inGroupChat" | "fromContact"> = {
   inRoom: (_, __, delivery) => delivery,
+  inGroupChat: (_, __, delivery) => delivery,
   fromContact: (_, __, delivery) => delivery,
 };
 
@@ -121,6 +122,8 @@ export function textOf({ row: { body }, emojis }: OutputItem): string {
       return `the user has read ${body.target}`;
     case "room":
       return `room: ${body.event.do}`;
+    case "groupchat":
+      return `${body.from} does ${body.act.do}`;
     default:
       return body satisfies never;
   }

@@ -120,7 +120,7 @@ describe("settling", () => {
     await lanes.append([outgoing("1")]);
     commits = 0;
     const record = recordOf("remote-1", { fromSelf: true });
-    const notes = await lanes.settle({ id: 1, state: "done", record, notes: [incoming("receipt")] });
+    const notes = await lanes.settle({ id: 1, state: "done", records: [record], notes: [incoming("receipt")] });
     expect(commits).toBe(1);
     expect(notes.map((row) => row.id)).toEqual([2]);
     expect(await lanes.page(toBob, 0, 10)).toEqual([]);
@@ -131,7 +131,7 @@ describe("settling", () => {
     const { lanes, store } = await setUp();
     await lanes.append([outgoing("1"), outgoing("there", { key: "taken" })]);
     const notes = [incoming("first"), outgoing("second", { key: "taken" })];
-    const failing = lanes.settle({ id: 1, state: "done", record: recordOf("remote-1"), notes });
+    const failing = lanes.settle({ id: 1, state: "done", records: [recordOf("remote-1")], notes });
     await expect(failing).rejects.toMatchObject({ name: "StoreError" });
     expect(await lanes.page(toBob, 0, 10)).toMatchObject([{ id: 1, state: "queued" }, { id: 2 }]);
     expect(await lanes.page(fromBob, 0, 10)).toEqual([]);
@@ -143,7 +143,7 @@ describe("settling", () => {
     await lanes.append([outgoing("under way")]);
     await store.accounts.remove(1);
     const record = recordOf("remote-1", { fromSelf: true });
-    expect(await lanes.settle({ id: 1, state: "done", record, notes: [incoming("receipt")] })).toEqual([]);
+    expect(await lanes.settle({ id: 1, state: "done", records: [record], notes: [incoming("receipt")] })).toEqual([]);
     expect(await store.messages.byRemoteId(1, ["remote-1"])).toBeUndefined();
     expect(await lanes.heads()).toEqual([]);
   });
@@ -184,7 +184,7 @@ describe("delivering", () => {
   test("the user's own message that comes back is dropped, whatever its digest", async () => {
     const { lanes } = await setUp();
     await lanes.append([outgoing("mine")]);
-    await lanes.settle({ id: 1, state: "done", record: recordOf("r1", { fromSelf: true }) });
+    await lanes.settle({ id: 1, state: "done", records: [recordOf("r1", { fromSelf: true })] });
     for (const digest of ["", "digest-of-the-copy"]) {
       expect(await lanes.deliver(1, [{ row: incoming("echo"), record: recordOf("r1", { digest }) }])).toEqual([]);
     }

@@ -34,6 +34,11 @@ export async function doTodo(todo: Todo, deps: TodoDeps): Promise<void> {
       return;
     case "refuse":
       return refuse(todo, deps);
+    case "kick": {
+      const body = { user_id: todo.who, reason: todo.text };
+      await deps.homeserver.bot.request("POST", [...room, "kick"], { body });
+      return;
+    }
     case "look":
       return look(todo, deps);
     case "tell":

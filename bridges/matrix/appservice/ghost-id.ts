@@ -64,7 +64,8 @@ function isPrepared(local: string): boolean {
   return !forbidden.test(local) && local.isWellFormed() && local === local.normalize("NFKC").toLowerCase();
 }
 
-function escape(text: string): string {
+/** Any text in the letters of a user id or an alias. */
+export function escape(text: string): string {
   return [...Buffer.from(text)]
     .map((byte) => {
       const character = String.fromCharCode(byte);
@@ -73,7 +74,8 @@ function escape(text: string): string {
     .join("");
 }
 
-function unescape(escaped: string): string | undefined {
+/** Undefined for what `escape` does not make. */
+export function unescape(escaped: string): string | undefined {
   if (!/^(?:[a-z0-9._-]|=[0-9a-f]{2})+$/.test(escaped)) return undefined;
   const bytes = escaped.replace(
     /=(..)|(.)/g,

@@ -1,12 +1,14 @@
 // What domain mode remembers, and the one way to change it: one change at a time, each one commit together with what it
 // tells users. So a transaction of the homeserver is either done or not begun.
 import type { Incoming, ServiceHost } from "#bridge";
+import type { Portals, PortalsDraft } from "./portals.ts";
 import type { RoomsDraft, SharedRooms } from "./shared-rooms.ts";
 import type { Todo, Todos } from "./todos.ts";
 
 /** A change that is being prepared; nothing of it holds before the commit. */
 export interface Change {
   readonly rooms: RoomsDraft;
+  readonly portals: PortalsDraft;
   /** What an account is told, in order. */
   tell(account: number, events: readonly Incoming[]): void;
   /** Work for later that must not get lost. */
@@ -20,6 +22,7 @@ export interface Change {
 export interface LedgerDeps {
   readonly host: Pick<ServiceHost<unknown>, "deliverAll">;
   readonly rooms: SharedRooms;
+  readonly portals: Portals;
   readonly todos: Todos;
 }
 
@@ -53,14 +56,16 @@ export class Ledger {
   }
 
   async #run<T>(work: (change: Change) => Promise<T>): Promise<T> {
-    const { host, rooms, todos } = this.#deps;
+    const { host, rooms, portals, todos } = this.#deps;
     const draft = rooms.draft();
+    const places = portals.draft();
     const parcels = new Map<number, Incoming[]>();
     const records = new Map<string, Uint8Array | undefined>();
     const tasks = todos.draft();
     const callbacks: (() => void)[] = [];
     const result = await work({
       rooms: draft,
+      portals: places,
       tell(account, events) {
         if (events.length === 0) return;
         const list = parcels.get(account);
@@ -71,10 +76,11 @@ export class Ledger {
       record: (key, value) => void records.set(key, value),
       after: (callback) => void callbacks.push(callback),
     });
-    const changes = new Map([...draft.records(), ...tasks.records(), ...records]);
+    const changes = new Map([...draft.records(), ...places.records(), ...tasks.records(), ...records]);
     const list = [...parcels].map(([account, events]) => ({ account, events }));
     if (list.length > 0 || changes.size > 0) await host.deliverAll(list, changes);
     draft.commit();
+    places.commit();
     tasks.commit();
     for (const callback of callbacks) callback();
     this.#waiting.resolve();

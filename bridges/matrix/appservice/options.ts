@@ -18,6 +18,32 @@ const prefix = z.string().regex(/^_[a-z0-9-]{2,30}_$/, {
   error: 'expected something between two underscores that no other user id begins with, such as "_xmpp_"',
 });
 
+const groupChats = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe("Matrix users may take part in group chats of XMPP: #_xmpp_room=40rooms.example.org:serverName."),
+    services: z
+      .array(
+        z
+          .string()
+          .min(1)
+          .transform((value) => value.toLowerCase()),
+      )
+      .optional()
+      .describe("The services whose group chats are open to them. Left out: those that your XMPP server names."),
+    rooms: z.number().int().min(1).max(10_000).default(100).describe("Group chats that are open from Matrix at most."),
+    people: z
+      .number()
+      .int()
+      .min(1)
+      .max(1000)
+      .default(100)
+      .describe("Matrix users in one group chat at most: each is an occupant of it."),
+  })
+  .describe("Group chats of XMPP as rooms of the homeserver.");
+
 export const domainOptions = z
   .strictObject({
     homeserver: webUrl.describe("Where the gateway reaches the homeserver, best without a detour over the Internet."),
@@ -58,6 +84,7 @@ export const domainOptions = z
       .max(100_000)
       .default(600)
       .describe("Users of the homeserver that are made for XMPP users in one hour at most."),
+    groupChats: groupChats.prefault({}),
     findable: z
       .boolean()
       .default(true)

@@ -5,6 +5,7 @@ import { applyState } from "../room-state.ts";
 import { parseEvent, type RoomEvent } from "../wire.ts";
 import { readEphemeral } from "./ephemeral.ts";
 import { isOurs } from "./ghost-id.ts";
+import { readPortalEvent } from "./portal-reading.ts";
 import { becomeRoom, readOtherMember, readOurMember, startedByUs } from "./memberships.ts";
 import type { SharedRoom } from "./shared-rooms.ts";
 import { type Reading, tellAll } from "./telling.ts";
@@ -41,6 +42,7 @@ export async function readTransaction(
 
 async function readEvent(event: RoomEvent, roomId: string, reading: Reading): Promise<void> {
   const { change, space } = reading;
+  if (await readPortalEvent(event, roomId, reading)) return;
   if (event.type === "m.room.create" && isOurs(event.sender, space)) startedByUs(event, change.rooms.room(roomId));
   if (event.type === "m.room.member" && isOurs(event.state_key ?? "", space)) {
     return readOurMember(event, roomId, reading);

@@ -10,6 +10,8 @@ export interface Receiver {
   transaction(id: string, body: JsonObject): Promise<void>;
   /** Whether this user of ours exists now, made if need be. */
   hasUser(id: string): Promise<boolean>;
+  /** Whether this alias of ours leads into a room now, made if need be. */
+  hasRoom(alias: string): Promise<boolean>;
   /** A third-party query; undefined: nothing is found. */
   thirdParty(kind: string, path: readonly string[], query: URLSearchParams): unknown;
 }
@@ -60,8 +62,7 @@ async function route(request: Request, deps: ReceiverDeps): Promise<Response> {
     case "users/1":
       return only("GET", async () => ((await deps.receiver.hasUser(first)) ? json({}) : notFound()));
     case "rooms/1":
-      // Group chats of XMPP have no aliases yet.
-      return only("GET", notFound);
+      return only("GET", async () => ((await deps.receiver.hasRoom(first)) ? json({}) : notFound()));
     case "ping/0":
       return only("POST", () => json({}));
     default:

@@ -16,6 +16,10 @@ import { createIntake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
 import type { DomainOptions } from "./options.ts";
 import { createReceiver } from "./receiver.ts";
+import { Occupants } from "./occupants.ts";
+import { PortalMaking } from "./portal-making.ts";
+import { createPortalSession } from "./portal-session.ts";
+import { Portals } from "./portals.ts";
 import { checkRegistrationFile, serviceUrl } from "./registration.ts";
 import { SharedRooms } from "./shared-rooms.ts";
 import { enrolled } from "./telling.ts";
@@ -43,7 +47,8 @@ export async function startService(host: ServiceHost<MatrixOptions>, domain: Dom
   const rooms = await SharedRooms.load(records);
   const todos = await Todos.load({ records, log, signal });
   const transactions = await Transactions.load(records);
-  const ledger = new Ledger({ host, rooms, todos });
+  const portals = await Portals.load(records);
+  const ledger = new Ledger({ host, rooms, portals, todos });
   const me = botOf(domain);
   const sessions = new Map<number, Host>();
   const chats = new Map<RemoteId, GhostChats>();
@@ -69,7 +74,21 @@ export async function startService(host: ServiceHost<MatrixOptions>, domain: Dom
     return id === me ? homeserver.bot : homeserver.as(id);
   }
 
-  const reader = { space: domain, bot: me, host, ghosts, rooms, homeserver, typing: new Map(), log };
+  const occupants = await Occupants.load({ homeserver, records, space: domain, ghosts });
+  const { groupChats } = domain;
+  const portalMaking = new PortalMaking({
+    space: domain,
+    host,
+    portals,
+    ledger,
+    homeserver,
+    makeBot: () => make(me),
+    options: { services: groupChats.services, most: groupChats.rooms },
+    log,
+  });
+
+  const mostPeople = groupChats.people;
+  const reader = { space: domain, bot: me, host, ghosts, rooms, homeserver, typing: new Map(), mostPeople, log };
   const takeTransaction = createIntake({
     ledger,
     transactions,
@@ -98,12 +117,18 @@ export async function startService(host: ServiceHost<MatrixOptions>, domain: Dom
         await make(id);
         return true;
       },
+      hasRoom: async (alias) => groupChats.enabled && (await portalMaking.open(alias)),
       thirdParty: (kind, path, query) => thirdParty(kind, path, query, domain),
     },
   });
   const url = serviceUrl(domain, host.mount(handler));
 
   todos.start((todo) => doTodo(todo, { reader, ledger, rooms, homeserver, ghosts, bot, apiOf }));
+  for (const { address, people } of groupChats.enabled ? portals.all() : [])
+    host.groupChats.resume(
+      address,
+      [...people].map(([id, name]) => ({ id, name })),
+    );
   const health = checkHealth({
     homeserver,
     domain,
@@ -138,6 +163,13 @@ export async function startService(host: ServiceHost<MatrixOptions>, domain: Dom
           if (sessions.get(id) === session) sessions.delete(id);
         },
       });
+    },
+    groupChat(address) {
+      const portal = groupChats.enabled ? portals.of(address) : undefined;
+      const { maxUploadBytes } = host.options.accounts;
+      return (
+        portal && createPortalSession({ portal, homeserver, occupants, fetch: host.fetch, maxUploadBytes, signal })
+      );
     },
     async close() {
       closing.abort();

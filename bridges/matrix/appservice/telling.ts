@@ -17,11 +17,13 @@ export type Typing = Map<string, ReadonlySet<RemoteId>>;
 export interface ReadDeps {
   readonly space: GhostSpace;
   readonly bot: RemoteId;
-  readonly host: Pick<ServiceHost<unknown>, "findAccount" | "enrol">;
+  readonly host: Pick<ServiceHost<unknown>, "findAccount" | "enrol" | "groupChats">;
   readonly ghosts: Ghosts;
   readonly rooms: SharedRooms;
   readonly homeserver: Homeserver;
   readonly typing: Typing;
+  /** Of Matrix, in one group chat of XMPP. */
+  readonly mostPeople: number;
   readonly log: Logger;
 }
 

@@ -7,6 +7,8 @@ import { field, parseBytes, textAt, toBytes } from "../json.ts";
 export type Todo = { readonly room: string; readonly user: RemoteId } & (
   | { readonly do: "accept" }
   | { readonly do: "refuse"; readonly text: string }
+  /** Put somebody out of a room of the gateway's own. */
+  | { readonly do: "kick"; readonly who: RemoteId; readonly text: string }
   /** Ask what the room is like. */
   | { readonly do: "look" }
   /** Say it as a notice, which no program answers (M05). `key` makes a repeat recognisable. */
@@ -148,7 +150,7 @@ function entryOf(key: string, todo: Todo): Entry {
   return { key, todo, attempts: 0, notBefore: 0, running: false };
 }
 
-const kinds: readonly unknown[] = ["accept", "refuse", "look", "tell", "answer"];
+const kinds: readonly unknown[] = ["accept", "refuse", "kick", "look", "tell", "answer"];
 
 /** @returns undefined for what this file did not write. */
 function parseTodo(json: unknown): Todo | undefined {

@@ -80,7 +80,8 @@ export function messageStanza(item: Written, context: MessageContext): Element {
     case "profile":
       throw new RangeError("what a contact shows of themselves is told by presence");
     case "room":
-      throw new RangeError("what happens in a room is written by muc/stanzas.ts");
+    case "groupchat":
+      throw new RangeError("what happens in rooms and group chats is written by muc and muc-client");
     default:
       return body satisfies never;
   }

@@ -1,5 +1,5 @@
 // Domain mode as the core would run it: accounts of a map, deliveries in memory.
-import { MemoryRecords, plainFetch } from "../../../src/bridge/harness.ts";
+import { MemoryRecords, noGroupChats, plainFetch } from "../../../src/bridge/harness.ts";
 import type { Incoming, IncomingOriginal, Service, ServiceHost } from "#bridge";
 import { createGate } from "../../../bridges/email/gate.ts";
 import { operatorPolicy } from "../../../bridges/email/host-policy.ts";
@@ -55,6 +55,7 @@ export async function runService(
       const id = accounts.indexOf(self);
       return id < 0 ? undefined : { id, user: self.replace("mail.test", "xmpp.test") };
     },
+    groupChats: noGroupChats,
     enrol: async () => undefined,
     profileOf: async () => ({}),
     deliverAll: async () => {

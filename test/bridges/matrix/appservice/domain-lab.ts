@@ -7,7 +7,7 @@ import type { DomainOptions } from "../../../../bridges/matrix/appservice/option
 import { registrationYaml } from "../../../../bridges/matrix/appservice/registration.ts";
 import { createMatrixBridge } from "../../../../bridges/matrix/index.ts";
 import { type MatrixOptions, matrixOptions } from "../../../../bridges/matrix/options.ts";
-import { MemoryRecords, plainFetch } from "../../../../src/bridge/harness.ts";
+import { MemoryRecords, noGroupChats, plainFetch } from "../../../../src/bridge/harness.ts";
 import type {
   Hint,
   HttpHandler,
@@ -132,6 +132,7 @@ export async function startGateway(options: MatrixOptions, web: Web, disk = new 
     profileOf: async (user) => disk.profiles.get(user) ?? {},
     deliver: (account, events) => disk.commit([{ account, events }]),
     deliverAll: (parcels, records) => disk.commit(parcels, records),
+    groupChats: noGroupChats,
     records: disk.records,
     fetch: plainFetch,
     mount(handler) {

@@ -193,6 +193,9 @@ test("answers the queries that a homeserver makes", async () => {
   expect(await get("thirdparty/protocol/xmpp")).toMatchObject([200, { user_fields: ["jid"] }]);
   expect(await get("thirdparty/protocol/irc")).toMatchObject([404, {}]);
   expect(await get("thirdparty/location/xmpp")).toMatchObject([404, {}]);
+  const tea = { alias: "#_xmpp_tea=40rooms.xmpp.test:matrix.test", fields: { room: "tea@rooms.xmpp.test" } };
+  expect(await get("thirdparty/location/xmpp?room=tea@rooms.xmpp.test")).toMatchObject([200, [tea]]);
+  expect(await get(`thirdparty/location?alias=${encodeURIComponent(tea.alias)}`)).toMatchObject([200, [tea]]);
   expect(await get("nothing")).toMatchObject([404, { errcode: "M_UNRECOGNIZED" }]);
   expect(await get("ping")).toMatchObject([405, { errcode: "M_UNRECOGNIZED" }]);
 });

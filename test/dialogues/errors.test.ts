@@ -184,6 +184,8 @@ describe("a refusal that comes hours later", () => {
   test("is an error on the very message, and nothing else for a client that is there", async () => {
     const { story, target } = await written();
     await story.send(arrives("p1"));
+    // What the network tells comes by another way than the presence.
+    await story.nothing();
     story.network.tell("al", { ...failed, id: "report-1", target });
     await story.expect(error("m1", "bob", "cancel", "item-not-found", "There is no mailbox bob."));
     await story.nothing();

@@ -5,8 +5,6 @@ import type { Faults } from "./faults.ts";
 import { takenRecords, targetOf } from "./group-chat-rows.ts";
 import { derivedKey, newKey } from "./keys.ts";
 import {
-  type AccountId,
-  type Clock,
   type LaneStore,
   type MessageRecord,
   type MessageStore,
@@ -16,7 +14,8 @@ import {
   peerOfKey,
   type ReactionStore,
   type Settlement,
-} from "./ports.ts";
+} from "./lane-ports.ts";
+import type { AccountId, Clock } from "./ports.ts";
 import type { RoomReports } from "./room-reports.ts";
 
 export interface AttemptsOptions {

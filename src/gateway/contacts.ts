@@ -1,7 +1,8 @@
 // People on a network as the users know them: when they are introduced, and who sees whose presence.
 import type { Logger, RemoteId } from "#bridge";
 import { GatewayError } from "./errors.ts";
-import type { AccountId, Clock, ContactRecord, ContactStore, XmppOutput } from "./ports.ts";
+import type { AccountId, Clock, ContactRecord, ContactStore } from "./ports.ts";
+import type { XmppOutput } from "./xmpp-ports.ts";
 import { RateLimit } from "./rate.ts";
 
 /** Pairs of account and contact that need no look-up before the next message. */

@@ -14,7 +14,6 @@ import type {
 import { toGroupChat } from "./group-chat-rows.ts";
 import { derivedKey } from "./keys.ts";
 import {
-  type AccountId,
   type Delivery,
   type IncomingBody,
   intakePeer,
@@ -23,8 +22,8 @@ import {
   type Origin,
   peerKey,
   type ReactionRecord,
-  type Store,
-} from "./ports.ts";
+} from "./lane-ports.ts";
+import type { AccountId, Store } from "./ports.ts";
 
 import type { RoomReports } from "./room-reports.ts";
 

@@ -1,6 +1,6 @@
 // What becomes of a user's action where the network has no such thing. One table, so that no handler decides alone.
 import type { Condition, MessageRef, RoomChange, Verbs } from "#bridge";
-import type { OutgoingBody } from "./ports.ts";
+import type { OutgoingBody } from "./lane-ports.ts";
 
 export type Step =
   | { readonly do: "send"; readonly text: string }

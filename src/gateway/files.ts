@@ -1,6 +1,8 @@
 // Files of messages: read through the session of the account they came to, or out of the bytes that they came in.
 import { BridgeError, type FileContent, type FileRange, type Json, type LiveSession, type StoredFile } from "#bridge";
-import type { AccountId, FileReader, FileStore, LaneStore } from "./ports.ts";
+import type { LaneStore } from "./lane-ports.ts";
+import type { AccountId, FileStore } from "./ports.ts";
+import type { FileReader } from "./web-ports.ts";
 
 export interface FileReaderOptions {
   readonly store: FileStore;

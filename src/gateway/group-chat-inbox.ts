@@ -5,7 +5,8 @@ import type { Faults } from "./faults.ts";
 import type { GroupChatCursor, Heard } from "./group-chat-ports.ts";
 import { fromGroupChat } from "./group-chat-rows.ts";
 import type { GroupChatVoice } from "./group-chat-voice.ts";
-import type { AccountId, Clock, Delivery, LaneStore } from "./ports.ts";
+import type { Delivery, LaneStore } from "./lane-ports.ts";
+import type { AccountId, Clock } from "./ports.ts";
 import { untilTrue } from "./stubborn.ts";
 
 export interface GroupChatInboxOptions {

@@ -1,7 +1,8 @@
 // What one of the network's people says in a group chat, with everything looked up that the stanza needs.
 import type { GroupChatItem } from "./group-chat-ports.ts";
 import { shownName } from "./group-chat-rows.ts";
-import type { IncomingBody, IncomingRow, Store } from "./ports.ts";
+import type { IncomingBody, IncomingRow } from "./lane-ports.ts";
+import type { Store } from "./ports.ts";
 import type { Saying } from "./room-ports.ts";
 
 export type ChatRow = IncomingRow & { readonly body: Extract<IncomingBody, { kind: "groupchat" }> };

@@ -1,7 +1,7 @@
 // Group chats of XMPP in which people of a network take part: what the core wants from the edge, and what it is told.
 // src/xmpp/muc-client implements GroupChatClient.
 import type { Condition, FoundGroupChat, GroupChatPerson, Occupant, RemoteId, RoomChange } from "#bridge";
-import type { IncomingRow, OutgoingBody } from "./ports.ts";
+import type { IncomingRow, OutgoingBody } from "./lane-ports.ts";
 import type { Saying } from "./room-ports.ts";
 
 /** What one of the network's people does in a chat. */

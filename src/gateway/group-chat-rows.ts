@@ -4,7 +4,6 @@ import type { Incoming, MessageRef, RemoteId } from "#bridge";
 import type { Heard } from "./group-chat-ports.ts";
 import { derivedKey, newKey } from "./keys.ts";
 import {
-  type AccountId,
   type Delivery,
   type MessageRecord,
   type MessageStore,
@@ -13,7 +12,8 @@ import {
   type OutgoingBody,
   type OutgoingRow,
   peerKey,
-} from "./ports.ts";
+} from "./lane-ports.ts";
+import type { AccountId } from "./ports.ts";
 import type { Saying } from "./room-ports.ts";
 
 export const groupChatPeer = (address: string): string => peerKey({ kind: "groupchat", id: address });

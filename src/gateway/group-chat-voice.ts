@@ -7,7 +7,8 @@ import { type ChatRow, itemOf } from "./group-chat-items.ts";
 import { groupChatPeer, shownRecords } from "./group-chat-rows.ts";
 import { newKey } from "./keys.ts";
 import type { Lane, Lanes } from "./lanes.ts";
-import type { AccountId, Clock, NewRow, OutgoingBody, Settlement, Store } from "./ports.ts";
+import type { NewRow, OutgoingBody, Settlement } from "./lane-ports.ts";
+import type { AccountId, Clock, Store } from "./ports.ts";
 import { retryDelay } from "./retry.ts";
 import { untilTrue } from "./stubborn.ts";
 

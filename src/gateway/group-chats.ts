@@ -14,7 +14,8 @@ import { GroupChatInbox } from "./group-chat-inbox.ts";
 import type { GroupChatClient, GroupChatCursor, GroupChatEvents } from "./group-chat-ports.ts";
 import { GroupChatVoice } from "./group-chat-voice.ts";
 import type { Lane, Lanes } from "./lanes.ts";
-import type { AccountId, AccountRecord, Clock, OutgoingRow, Store } from "./ports.ts";
+import type { OutgoingRow } from "./lane-ports.ts";
+import type { AccountId, AccountRecord, Clock, Store } from "./ports.ts";
 
 export interface GroupChatsOptions {
   readonly store: Store;

@@ -5,18 +5,15 @@ import type { Contacts } from "./contacts.ts";
 import type { Faults } from "./faults.ts";
 import type { Lane, Lanes } from "./lanes.ts";
 import {
-  type AccountId,
-  type AccountRecord,
-  type Clock,
   type IncomingRow,
   type LaneStore,
   type MessageStore,
-  type OutputItem,
   peerOfKey,
   type ReactionStore,
   type Settlement,
-  type XmppOutput,
-} from "./ports.ts";
+} from "./lane-ports.ts";
+import type { AccountId, AccountRecord, Clock } from "./ports.ts";
+import type { OutputItem, XmppOutput } from "./xmpp-ports.ts";
 import type { Profiles } from "./profiles.ts";
 import type { RoomView } from "./room-events.ts";
 import type { RoomReports } from "./room-reports.ts";

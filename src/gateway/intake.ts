@@ -5,7 +5,8 @@ import { deliveries, type DeliveryLookups } from "./deliveries.ts";
 import type { Faults } from "./faults.ts";
 import type { Lane, Lanes } from "./lanes.ts";
 import { notice } from "./notices.ts";
-import type { AccountId, Clock, IntakeRow, LaneStore } from "./ports.ts";
+import type { IntakeRow, LaneStore } from "./lane-ports.ts";
+import type { AccountId, Clock } from "./ports.ts";
 import { retryDelay } from "./retry.ts";
 import { untilTrue } from "./stubborn.ts";
 

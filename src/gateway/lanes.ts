@@ -1,7 +1,8 @@
 // The lanes in memory: what is loaded of each ordered durable queue. The database holds all rows; memory holds the heads,
 // at most `maxLoaded` rows in all, so that 100,000 waiting rows cost no more than 2,000.
 import type { Logger } from "#bridge";
-import type { Clock, LaneHead, LaneRow, LaneStore, TimerHandle } from "./ports.ts";
+import type { LaneHead, LaneRow, LaneStore } from "./lane-ports.ts";
+import type { Clock, TimerHandle } from "./ports.ts";
 
 /** Rows loaded for one lane at a time. */
 const pageSize = 32;

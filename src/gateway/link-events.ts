@@ -1,7 +1,7 @@
 // What the link of a bridge's component tells the core.
 import type { Accounts } from "./accounts.ts";
 import type { Bridges } from "./bridges.ts";
-import type { OutputEvents } from "./ports.ts";
+import type { OutputEvents } from "./xmpp-ports.ts";
 import type { PresenceBook } from "./presence.ts";
 import type { Profiles } from "./profiles.ts";
 import type { Registrations } from "./registrations.ts";

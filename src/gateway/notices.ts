@@ -2,7 +2,8 @@
 import type { Accounts } from "./accounts.ts";
 import type { Bridges } from "./bridges.ts";
 import { newKey } from "./keys.ts";
-import { type AccountId, type AccountRecord, type Clock, gatewayPeer, type LaneStore, type NewRow } from "./ports.ts";
+import { gatewayPeer, type LaneStore, type NewRow } from "./lane-ports.ts";
+import type { AccountId, AccountRecord, Clock } from "./ports.ts";
 
 /** As durable as any message. */
 export const notice = (account: AccountId, text: string, now: number): NewRow => ({

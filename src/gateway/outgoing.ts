@@ -5,16 +5,8 @@ import { Attempts } from "./attempts.ts";
 import type { Faults } from "./faults.ts";
 import { newKey } from "./keys.ts";
 import type { Lane, Lanes } from "./lanes.ts";
-import type {
-  AccountId,
-  Clock,
-  LaneStore,
-  MessageStore,
-  NewRow,
-  OutgoingRow,
-  ReactionStore,
-  Settlement,
-} from "./ports.ts";
+import type { LaneStore, MessageStore, NewRow, OutgoingRow, ReactionStore, Settlement } from "./lane-ports.ts";
+import type { AccountId, Clock } from "./ports.ts";
 import { retryDelay } from "./retry.ts";
 import type { RoomReports } from "./room-reports.ts";
 import { untilTrue } from "./stubborn.ts";

@@ -5,7 +5,7 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 import type { Answers, Browser } from "#bridge";
 import type { Dialogs, Question, Step } from "./dialogs.ts";
 import { GatewayError } from "./errors.ts";
-import type { PageStep, PageView, SignInPages } from "./ports.ts";
+import type { PageStep, PageView, SignInPages } from "./web-ports.ts";
 
 export interface PagesOptions {
   readonly dialogs: Dialogs;

@@ -5,7 +5,8 @@ import { type CommandPowers, signInWith } from "./commands.ts";
 import type { Question } from "./dialogs.ts";
 import { GatewayError } from "./errors.ts";
 import type { Gateway } from "./gateway.ts";
-import { type AccountRecord, type Clock, peerKey, type Store } from "./ports.ts";
+import { peerKey } from "./lane-ports.ts";
+import type { AccountRecord, Clock, Store } from "./ports.ts";
 import { RateLimit } from "./rate.ts";
 
 export interface PowersOptions {

@@ -1,7 +1,8 @@
 // What users see of the gateway and their contacts: presence after RFC 6121, paced so that a restart of the server is no storm.
 import type { Hint, Logger, RemoteId, SessionState } from "#bridge";
 import type { Contacts } from "./contacts.ts";
-import type { AccountId, AccountRecord, Clock, ContactRecord, PresenceOut, TimerHandle, XmppOutput } from "./ports.ts";
+import type { AccountId, AccountRecord, Clock, ContactRecord, TimerHandle } from "./ports.ts";
+import type { PresenceOut, XmppOutput } from "./xmpp-ports.ts";
 
 /** Presence stanzas per second when many are due at once (reliability.md b.2). */
 const pace = 200;

@@ -2,7 +2,8 @@
 import type { Hint, Incoming, Json, Logger, RecordChanges, SessionState } from "#bridge";
 import { deliveries, type DeliveryLookups } from "./deliveries.ts";
 import type { Faults } from "./faults.ts";
-import type { AccountId, AccountRecord, Delivery, LaneStore } from "./ports.ts";
+import type { Delivery, LaneStore } from "./lane-ports.ts";
+import type { AccountId, AccountRecord } from "./ports.ts";
 import type { PresenceBook } from "./presence.ts";
 
 export interface Parcel {

@@ -2,7 +2,8 @@
 // (security.md M09, docs/decisions/0009-local-parts-of-rooms.md).
 import type { AnyBridge, RemoteId } from "#bridge";
 import { derivedKey } from "./keys.ts";
-import type { AccountId, XmppOutput } from "./ports.ts";
+import type { AccountId } from "./ports.ts";
+import type { XmppOutput } from "./xmpp-ports.ts";
 import type { RoomTables } from "./room-ports.ts";
 
 /** What decides whether a text can be a local part. */

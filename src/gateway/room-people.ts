@@ -2,7 +2,9 @@
 import type { AnyBridge, RemoteId } from "#bridge";
 import { newKey } from "./keys.ts";
 import { nickFor } from "./nicks.ts";
-import { type AccountRecord, peerKey, type XmppOutput } from "./ports.ts";
+import { peerKey } from "./lane-ports.ts";
+import type { AccountRecord } from "./ports.ts";
+import type { XmppOutput } from "./xmpp-ports.ts";
 import type { Person, RoomEvent } from "./room-events.ts";
 import { keepContact, type Naming } from "./room-names.ts";
 import type { ParticipantRecord, RoomTables } from "./room-ports.ts";

@@ -1,7 +1,8 @@
 // Pictures of rooms and of those in them: read when somebody is there to see them, and only of a few.
 import type { AvatarId, Picture, RemoteId } from "#bridge";
 import type { Avatars } from "./avatars.ts";
-import type { AccountRecord, IncomingBody } from "./ports.ts";
+import type { IncomingBody } from "./lane-ports.ts";
+import type { AccountRecord } from "./ports.ts";
 import type { FoundRoom } from "./room-directory.ts";
 import type { RoomEvent, RoomView } from "./room-events.ts";
 import { type RoomContext, tell, toPerson } from "./room-people.ts";

@@ -1,6 +1,7 @@
 // What the core keeps of rooms, and how it reads and changes that. src/store/rooms.ts implements it.
 import type { AvatarId, Rank, RemoteId } from "#bridge";
-import type { AccountId, IncomingBody, LaneRow, NewRow } from "./ports.ts";
+import type { IncomingBody, LaneRow, NewRow } from "./lane-ports.ts";
+import type { AccountId } from "./ports.ts";
 
 /** A room as one account knows it. */
 export interface RoomRecord {

@@ -1,16 +1,9 @@
 // What networks report of rooms on its way into commits and lanes, and from the lanes to those who are there.
 import type { Incoming, IncomingRoom, OutgoingMessage, RemoteId, Sent } from "#bridge";
 import type { Arrivals } from "./arrivals.ts";
-import {
-  type AccountId,
-  type AccountRecord,
-  type Clock,
-  type Delivery,
-  type IncomingRow,
-  type OutgoingRow,
-  peerOfKey,
-  type XmppOutput,
-} from "./ports.ts";
+import { type Delivery, type IncomingRow, type OutgoingRow, peerOfKey } from "./lane-ports.ts";
+import type { AccountId, AccountRecord, Clock } from "./ports.ts";
+import type { XmppOutput } from "./xmpp-ports.ts";
 import { RateLimit } from "./rate.ts";
 import { membershipChanged, roomChanged } from "./room-changes.ts";
 import type { RoomContext } from "./room-people.ts";

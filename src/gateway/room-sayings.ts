@@ -1,7 +1,7 @@
 // What people say in rooms: into the archive, and to those who are there.
 import type { OutgoingMessage, RemoteId, Sent } from "#bridge";
 import { derivedKey } from "./keys.ts";
-import type { Mentioned, OutgoingRow } from "./ports.ts";
+import type { Mentioned, OutgoingRow } from "./lane-ports.ts";
 import { roomOf } from "./room-changes.ts";
 import { actingPerson, append, nickOf, personOf, type RoomContext, tell } from "./room-people.ts";
 import type { Said } from "./room-events.ts";

@@ -4,15 +4,9 @@ import type { Arrivals } from "./arrivals.ts";
 import { inTime } from "./ask.ts";
 import { GatewayError } from "./errors.ts";
 import { newKey } from "./keys.ts";
-import {
-  type AccountId,
-  type AccountRecord,
-  type Clock,
-  type LaneStore,
-  type OutgoingBody,
-  peerKey,
-  type XmppOutput,
-} from "./ports.ts";
+import { type LaneStore, type OutgoingBody, peerKey } from "./lane-ports.ts";
+import type { AccountId, AccountRecord, Clock } from "./ports.ts";
+import type { XmppOutput } from "./xmpp-ports.ts";
 import { offer, roomChanged, roomOf } from "./room-changes.ts";
 import { mostListed, personOf, type RoomContext, toPerson } from "./room-people.ts";
 import { type EnteredRoom, type FoundRoom, mostShown, type RoomDirectory } from "./room-directory.ts";

@@ -4,7 +4,8 @@ import type { Contacts } from "./contacts.ts";
 import { GatewayError } from "./errors.ts";
 import type { Faults } from "./faults.ts";
 import { newKey } from "./keys.ts";
-import { type AccountRecord, type Clock, type LaneStore, type OutgoingBody, peerKey } from "./ports.ts";
+import { type LaneStore, type OutgoingBody, peerKey } from "./lane-ports.ts";
+import type { AccountRecord, Clock } from "./ports.ts";
 import { RateLimit } from "./rate.ts";
 
 export interface SubmissionsOptions {

@@ -1,6 +1,6 @@
 import type { Selectable } from "kysely";
 import type { ArchiveEntry, ArchiveQuery, RoomTables, Saying } from "../gateway/room-ports.ts";
-import { peerKey } from "../gateway/ports.ts";
+import { peerKey } from "../gateway/lane-ports.ts";
 import { fileWrites } from "./files.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";

@@ -1,5 +1,6 @@
 import type { IncomingAttachment, Json } from "#bridge";
-import { type FileRecord, type FileStore, linkedFiles, thumbnailOf } from "../gateway/ports.ts";
+import type { FileRecord, FileStore } from "../gateway/ports.ts";
+import { linkedFiles, thumbnailOf } from "../gateway/web-ports.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 

@@ -12,7 +12,7 @@ import {
   type OutgoingRow,
   peerOfKey,
   type Settlement,
-} from "../gateway/ports.ts";
+} from "../gateway/lane-ports.ts";
 import { reactionWrites } from "./reactions.ts";
 import { fileWrites } from "./files.ts";
 import { recordWrites } from "./records.ts";

@@ -1,6 +1,6 @@
 import type { Selectable } from "kysely";
 import type { Json } from "#bridge";
-import type { MessageRecord, MessageStore } from "../gateway/ports.ts";
+import type { MessageRecord, MessageStore } from "../gateway/lane-ports.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 import type { Tables } from "./tables.ts";

@@ -1,5 +1,5 @@
 import type { Selectable } from "kysely";
-import type { ReactionRecord, ReactionStore } from "../gateway/ports.ts";
+import type { ReactionRecord, ReactionStore } from "../gateway/lane-ports.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { param, statement } from "./statement.ts";
 import type { Tables } from "./tables.ts";

@@ -1,4 +1,4 @@
-import type { LaneRow, NewRow } from "../gateway/ports.ts";
+import type { LaneRow, NewRow } from "../gateway/lane-ports.ts";
 import type { NamedPeer, RoomRecord, RoomStore, RoomTables, RoomWork } from "../gateway/room-ports.ts";
 import { archiveTables } from "./archive.ts";
 import { fromAvatar, pictureHashes, toAvatar } from "./avatars.ts";

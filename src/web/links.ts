@@ -1,7 +1,7 @@
 // Links to the files of messages: /files/<token>/<name>. A token names a message's row, the position of the attachment and
 // when it expires, and is signed (docs/decisions/0008-links-to-files.md).
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
-import { type FileLinks, linkedFiles, thumbnailOf } from "../gateway/ports.ts";
+import { type FileLinks, linkedFiles, thumbnailOf } from "../gateway/web-ports.ts";
 
 export interface LinksOptions {
   /** What the public calls this server; ends in "/". */

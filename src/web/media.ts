@@ -2,7 +2,8 @@
 // M19, H03 to H06). What is not ours, not any more, or not there is the same 404.
 import type { FileContent, FileRange } from "#bridge";
 import { BridgeError } from "#bridge";
-import type { Clock, FileReader } from "../gateway/ports.ts";
+import type { Clock } from "../gateway/ports.ts";
+import type { FileReader } from "../gateway/web-ports.ts";
 import { fileHeaders, readRange } from "./file-headers.ts";
 import type { Links, SignedFile } from "./links.ts";
 import { busy, createTurnstile } from "./turnstile.ts";

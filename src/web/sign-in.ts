@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { getCookie } from "hono/cookie";
 import type { Context } from "hono";
-import type { PageStep, SignInPages } from "../gateway/ports.ts";
+import type { PageStep, SignInPages } from "../gateway/web-ports.ts";
 import { BodyTooLarge, upTo } from "./body.ts";
 import { consentPage, lastPage, promptPage } from "./sign-in-html.ts";
 import { busy, createTurnstile } from "./turnstile.ts";

@@ -1,6 +1,7 @@
 // The HTTP server in two steps: what the core and the edge need while they are put together, and the start.
 import type { HttpHandler, Logger } from "#bridge";
-import type { Clock, FileLinks, FileReader, SignInPages } from "../gateway/ports.ts";
+import type { Clock } from "../gateway/ports.ts";
+import type { FileLinks, FileReader, SignInPages } from "../gateway/web-ports.ts";
 import type { HealthChecks } from "./health.ts";
 import { createLinks } from "./links.ts";
 import { createMounts } from "./mounts.ts";

@@ -1,7 +1,9 @@
 // One bridge's component, put together: link, router, features, output. Everything of the edge that has a lifecycle.
 import type { AnyBridge, Logger } from "#bridge";
 import type { Gateway } from "../gateway/gateway.ts";
-import type { Clock, FileLinks, IncomingRow } from "../gateway/ports.ts";
+import type { IncomingRow } from "../gateway/lane-ports.ts";
+import type { Clock } from "../gateway/ports.ts";
+import type { FileLinks } from "../gateway/web-ports.ts";
 import { Addresses } from "./addresses.ts";
 import { Bookmarks } from "./bookmarks.ts";
 import { Fence } from "./fence.ts";

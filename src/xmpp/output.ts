@@ -1,6 +1,9 @@
 // The core's way out: rows become stanzas on the link, in order, inside the window of the ping barrier.
 import type { RemoteId, UserProfile } from "#bridge";
-import type { Clock, FileLinks, IncomingRow, OutputItem, PresenceOut, XmppOutput } from "../gateway/ports.ts";
+import type { IncomingRow } from "../gateway/lane-ports.ts";
+import type { Clock } from "../gateway/ports.ts";
+import type { FileLinks } from "../gateway/web-ports.ts";
+import type { OutputItem, PresenceOut, XmppOutput } from "../gateway/xmpp-ports.ts";
 import { type Addresses, resource } from "./addresses.ts";
 import type { Bookmarks } from "./bookmarks.ts";
 import type { Fence } from "./fence.ts";

@@ -8,12 +8,15 @@ interface Area {
   readonly may: readonly string[];
 }
 
+/** What the core has for those that implement it. */
+const ports = ["", "lane-", "room-", "xmpp-", "web-"].map((of) => `src/gateway/${of}ports.ts`);
+
 const table: readonly Area[] = [
   { files: "src/bridge/", may: [] },
   { files: "src/gateway/", may: ["#bridge", "src/bridge/"] },
   { files: "src/xmpp/", may: ["src/gateway/", "src/bridge/", "#bridge"] },
-  { files: "src/store/", may: ["src/gateway/ports.ts", "src/gateway/room-ports.ts", "src/bridge/", "#bridge"] },
-  { files: "src/web/", may: ["src/gateway/ports.ts", "#bridge"] },
+  { files: "src/store/", may: [...ports, "src/bridge/", "#bridge"] },
+  { files: "src/web/", may: [...ports, "#bridge"] },
   { files: "src/net/", may: ["#bridge"] },
   { files: "src/config", may: ["#bridge"] },
   { files: "src/log", may: ["#bridge"] },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Verbs } from "#bridge";
 import { fallback } from "../../src/gateway/fallbacks.ts";
-import type { OutgoingBody } from "../../src/gateway/ports.ts";
+import type { OutgoingBody } from "../../src/gateway/lane-ports.ts";
 
 const origin = { id: "id1", from: "alice@localhost/phone" };
 const mine = { id: "remote-1", fromSelf: true, sentAt: 0 };

@@ -4,7 +4,7 @@ import { deliveries } from "../../src/gateway/deliveries.ts";
 import { noFaults } from "../../src/gateway/faults.ts";
 import { IntakeWorker } from "../../src/gateway/intake.ts";
 import { Lanes } from "../../src/gateway/lanes.ts";
-import type { IncomingRow } from "../../src/gateway/ports.ts";
+import type { IncomingRow } from "../../src/gateway/lane-ports.ts";
 import { createTestClock, settle } from "../kit/clock.ts";
 import { openTestStore, seedAccounts, waitingIn } from "../store/open-store.ts";
 import { createLog, noRoomLookups, eventually } from "./setup.ts";

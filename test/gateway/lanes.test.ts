@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Lane, Lanes } from "../../src/gateway/lanes.ts";
-import type { LaneRow, LaneStore, Store } from "../../src/gateway/ports.ts";
+import type { LaneRow, LaneStore } from "../../src/gateway/lane-ports.ts";
+import type { Store } from "../../src/gateway/ports.ts";
 import { createTestClock, settle } from "../kit/clock.ts";
 import { incoming, outgoing } from "../kit/rows.ts";
 import { openTestStore, seedAccounts } from "../store/open-store.ts";

@@ -1,7 +1,7 @@
 // What the tests of the core share: a log that remembers, an output that remembers, and a wait on the test's clock.
 import type { Logger, UserProfile } from "#bridge";
 import type { DeliveryLookups } from "../../src/gateway/deliveries.ts";
-import type { OutputItem, PresenceOut, XmppOutput } from "../../src/gateway/ports.ts";
+import type { OutputItem, PresenceOut, XmppOutput } from "../../src/gateway/xmpp-ports.ts";
 import { settle, type TestClock } from "../kit/clock.ts";
 
 export interface Line {

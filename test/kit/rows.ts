@@ -1,6 +1,13 @@
 // Rows of lanes, and what is remembered of messages. Account 1 and bob, unless the test says otherwise.
 import type { IncomingAttachment } from "#bridge";
-import type { Delivery, IncomingBody, LaneRow, MessageRecord, NewRow, OutgoingBody } from "../../src/gateway/ports.ts";
+import type {
+  Delivery,
+  IncomingBody,
+  LaneRow,
+  MessageRecord,
+  NewRow,
+  OutgoingBody,
+} from "../../src/gateway/lane-ports.ts";
 
 type Outgoing = Extract<NewRow, { direction: "outgoing" }>;
 type Incoming = Extract<NewRow, { direction: "incoming" }>;

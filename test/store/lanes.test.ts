@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { LaneHead, LaneStore, NewRow } from "../../src/gateway/ports.ts";
+import type { LaneHead, LaneStore, NewRow } from "../../src/gateway/lane-ports.ts";
 import { createTestClock } from "../kit/clock.ts";
 import { incoming, original, outgoing, recordOf, type RowOptions } from "../kit/rows.ts";
 import { openTestStore, seedAccounts, withFolder } from "./open-store.ts";

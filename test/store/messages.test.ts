@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { MessageRecord, Store } from "../../src/gateway/ports.ts";
+import type { MessageRecord } from "../../src/gateway/lane-ports.ts";
+import type { Store } from "../../src/gateway/ports.ts";
 import { incoming, recordOf } from "../kit/rows.ts";
 import { openTestStore, seedAccounts } from "./open-store.ts";
 

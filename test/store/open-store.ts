@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AccountRecord, Direction, Store } from "../../src/gateway/ports.ts";
+import type { Direction } from "../../src/gateway/lane-ports.ts";
+import type { AccountRecord, Store } from "../../src/gateway/ports.ts";
 import { createVault } from "../../src/store/secrets.ts";
 import { openSqlite, type SqliteOptions } from "../../src/store/sqlite.ts";
 import { createTestClock } from "../kit/clock.ts";

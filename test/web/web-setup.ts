@@ -3,7 +3,8 @@ import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:ht
 import { onTestFinished } from "vitest";
 import { BridgeError, type FileContent, type FileRange, type Json, type LiveSession } from "#bridge";
 import { createFileReader } from "../../src/gateway/files.ts";
-import type { SignInPages, Store } from "../../src/gateway/ports.ts";
+import type { Store } from "../../src/gateway/ports.ts";
+import type { SignInPages } from "../../src/gateway/web-ports.ts";
 import type { HealthChecks } from "../../src/web/health.ts";
 import { createLinks } from "../../src/web/links.ts";
 import { createMounts } from "../../src/web/mounts.ts";

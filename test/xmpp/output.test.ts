@@ -1,6 +1,7 @@
 import { parse } from "ltx";
 import { describe, expect, test } from "vitest";
-import type { IncomingRow, OutputItem } from "../../src/gateway/ports.ts";
+import type { IncomingRow } from "../../src/gateway/lane-ports.ts";
+import type { OutputItem } from "../../src/gateway/xmpp-ports.ts";
 import { Addresses } from "../../src/xmpp/addresses.ts";
 import { Fence } from "../../src/xmpp/fence.ts";
 import { Output } from "../../src/xmpp/output.ts";

@@ -8,7 +8,8 @@ import {
   type RemoteId,
 } from "#bridge";
 import type { GroupChatClient, GroupChatEvents, GroupChatItem } from "../../gateway/group-chat-ports.ts";
-import type { Clock, FileLinks } from "../../gateway/ports.ts";
+import type { Clock } from "../../gateway/ports.ts";
+import type { FileLinks } from "../../gateway/web-ports.ts";
 import type { Addresses } from "../addresses.ts";
 import type { Jid } from "../jid.ts";
 import type { Link } from "../link.ts";

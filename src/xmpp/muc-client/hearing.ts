@@ -3,7 +3,7 @@
 import type { Occupant } from "#bridge";
 import type { Heard } from "../../gateway/group-chat-ports.ts";
 import { derivedKey } from "../../gateway/keys.ts";
-import type { OutgoingBody } from "../../gateway/ports.ts";
+import type { OutgoingBody } from "../../gateway/lane-ports.ts";
 import { parseJid } from "../jid.ts";
 import { NS } from "../ns.ts";
 import { attr, child, type Element, textOf } from "../stanza.ts";

@@ -1,5 +1,5 @@
 // XEP-0045 as an occupant writes it. XEP-0359 (ids), 0308, 0424, 0444, 0461, 0066 and 0447 as in every message.
-import type { FileLinks } from "../../gateway/ports.ts";
+import type { FileLinks } from "../../gateway/web-ports.ts";
 import type { GroupChatItem } from "../../gateway/group-chat-ports.ts";
 import { NS } from "../ns.ts";
 import { child, type Element, el } from "../stanza.ts";

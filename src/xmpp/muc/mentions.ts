@@ -1,7 +1,7 @@
 // XEP-0372: References, in rooms: whom a client calls, and how those who are called see it.
 import type { Mention, RemoteId } from "#bridge";
 import { joinMentions, nickMentions } from "../../gateway/nick-mentions.ts";
-import type { Mentioned, OutgoingBody } from "../../gateway/ports.ts";
+import type { Mentioned, OutgoingBody } from "../../gateway/lane-ports.ts";
 import type { EnteredRoom } from "../../gateway/room-directory.ts";
 import type { Jid } from "../jid.ts";
 import { type Element, textOf } from "../stanza.ts";

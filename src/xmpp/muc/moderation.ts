@@ -1,5 +1,5 @@
 // XEP-0425: Moderated Message Retraction. A moderator takes back what somebody else said in a room.
-import type { OutgoingBody } from "../../gateway/ports.ts";
+import type { OutgoingBody } from "../../gateway/lane-ports.ts";
 import { NS } from "../ns.ts";
 import { answeredLater, type Feature, type IqRequest } from "../router.ts";
 import { attr, child, type Element, textOf } from "../stanza.ts";

@@ -1,6 +1,7 @@
 import type { Verb } from "#bridge";
 import type { Gateway } from "../../gateway/gateway.ts";
-import type { Clock, FileLinks } from "../../gateway/ports.ts";
+import type { Clock } from "../../gateway/ports.ts";
+import type { FileLinks } from "../../gateway/web-ports.ts";
 import type { FoundRoom } from "../../gateway/room-directory.ts";
 import type { Addresses } from "../addresses.ts";
 import type { Element } from "../stanza.ts";

@@ -1,7 +1,7 @@
 // XEP-0045: Multi-User Chat, sections 7.1 to 7.14 and 8: the presence of a room. XEP-0421: Occupant Ids.
 import type { AvatarId, Rank, RemoteId } from "#bridge";
 import { derivedKey } from "../../gateway/keys.ts";
-import type { FileLinks } from "../../gateway/ports.ts";
+import type { FileLinks } from "../../gateway/web-ports.ts";
 import type { Departure, Person } from "../../gateway/room-events.ts";
 import { NS } from "../ns.ts";
 import { type Element, el } from "../stanza.ts";

@@ -2,7 +2,8 @@
 // Direct MUC Invitations. XEP-0359 (stanza ids), 0203 (history), 0425 (moderation), 0066 (shared files), 0372 (mentions), 0333 (markers),
 // 0486 (the room's picture).
 import type { RemoteId } from "#bridge";
-import type { IncomingRow, OutputItem } from "../../gateway/ports.ts";
+import type { IncomingRow } from "../../gateway/lane-ports.ts";
+import type { OutputItem } from "../../gateway/xmpp-ports.ts";
 import type { RoomEvent, RoomView, Said, Subject } from "../../gateway/room-events.ts";
 import type { ArchiveEntry } from "../../gateway/room-ports.ts";
 import { NS } from "../ns.ts";

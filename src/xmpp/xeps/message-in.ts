@@ -2,7 +2,7 @@
 // XEP-0085, 0184, 0201, 0308, 0333, 0359, 0382, 0424, 0428, 0444, 0461.
 import type { Verb } from "#bridge";
 import type { Gateway } from "../../gateway/gateway.ts";
-import type { Origin, OutgoingBody } from "../../gateway/ports.ts";
+import type { Origin, OutgoingBody } from "../../gateway/lane-ports.ts";
 import { NS } from "../ns.ts";
 import type { Feature, Request } from "../router.ts";
 import { attr, child, children, type Element, textOf } from "../stanza.ts";

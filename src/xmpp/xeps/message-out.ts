@@ -1,6 +1,8 @@
 // What a row looks like as a stanza. XEP-0359 (ids), 0203 (delay), 0172 (nick), 0461 (reply), 0428 (fallback), 0333 (markers),
 // 0184 (receipts), 0382 (spoilers), 0393 (styling), 0308 (edits), 0424 (retractions), 0444 (reactions), 0085 (chat states).
-import type { FileLinks, Origin, OutputItem } from "../../gateway/ports.ts";
+import type { Origin } from "../../gateway/lane-ports.ts";
+import type { FileLinks } from "../../gateway/web-ports.ts";
+import type { OutputItem } from "../../gateway/xmpp-ports.ts";
 import { NS } from "../ns.ts";
 import { type LinkedFile, withFiles } from "./files-out.ts";
 import { type Element, el } from "../stanza.ts";

@@ -17,8 +17,8 @@ const alone = 40;
 /** In each round; the rounds of the ways take turns. */
 const inBurst = 100;
 const rounds = 2;
-/** Synapse needs half a minute to let fifty join their rooms. */
-const manyAccounts = 50;
+/** Synapse needs a minute to let them join their rooms. */
+const manyAccounts = 100;
 const manyRoomsOfOne = 200;
 
 interface World {

@@ -14,7 +14,17 @@ export interface RoomVerbsDeps {
   readonly api: Api;
   readonly rooms: Pick<
     Rooms,
-    "self" | "get" | "all" | "direct" | "chatWith" | "peerOf" | "newestOf" | "isOver" | "isAside" | "showAsRoom"
+    | "self"
+    | "get"
+    | "all"
+    | "direct"
+    | "chatWith"
+    | "peerOf"
+    | "newestOf"
+    | "isOver"
+    | "isAside"
+    | "showAsRoom"
+    | "exclusive"
   >;
   readonly host: Pick<Host, "deliver">;
   /** Resolves with the next committed sync answer, or after the time. */
@@ -36,19 +46,26 @@ export class RoomVerbs {
     this.#deps = deps;
   }
 
-  async listRooms(): Promise<readonly RoomSummary[]> {
+  /** Behind what is being committed: who is told of a room finds it in the list. */
+  listRooms(): Promise<readonly RoomSummary[]> {
     const { rooms } = this.#deps;
-    const here = [...rooms.all()].filter(
-      (room) =>
-        (room.self === "join" || room.self === "invite") &&
-        !room.space &&
-        !rooms.isOver(room) &&
-        (rooms.peerOf(room).kind === "room" || rooms.isAside(room)),
-    );
-    return here.slice(0, mostListed).map(summaryOf);
+    return rooms.exclusive(async () => {
+      const here = [...rooms.all()].filter(
+        (room) =>
+          (room.self === "join" || room.self === "invite") &&
+          !room.space &&
+          !rooms.isOver(room) &&
+          (rooms.peerOf(room).kind === "room" || rooms.isAside(room)),
+      );
+      return here.slice(0, mostListed).map(summaryOf);
+    });
   }
 
-  async listContacts(): Promise<readonly Named[]> {
+  listContacts(): Promise<readonly Named[]> {
+    return this.#deps.rooms.exclusive(async () => this.#contacts());
+  }
+
+  #contacts(): readonly Named[] {
     const { rooms } = this.#deps;
     const people = [...rooms.direct.keys()].filter((user) => isUserId(user) && rooms.chatWith(user) !== undefined);
     return people.slice(0, mostListed).map((user) => {

@@ -35,6 +35,8 @@ describe("a password that the user changed at the provider", () => {
     await alice.signIn("alice@example.org");
     const before = alice.write("bob@example.test", "before", { extra: wantsReceipt });
     await alice.receiptFor(before);
+    // The receipt came when Postfix had it: what it has not brought yet would wait minutes for a mailbox that is closed.
+    await stage.mailWith("bob@example.test", "before");
 
     const changePassword = async (from: string, to: string) => {
       await dovecot.stop({ keep: true });
@@ -63,14 +65,11 @@ describe("a password that the user changed at the provider", () => {
     expect(await alice.ask("better")).toMatch(/^Signed in as alice@example\.org\./);
     for (const id of waiting) await alice.receiptFor(id);
     await changePassword("better", "pw");
-    // The receipt came when Postfix had it; Postfix may have found the mailbox closed at first.
-    await stage.mailWith("bob@example.test", "two");
+    // The receipts came when Postfix had them; it may have found the mailbox closed at first, and brought them in any order.
+    for (const text of ["one", "two"]) await stage.mailWith("bob@example.test", text);
     const mails = await stage.mailsOf("bob@example.test");
-    expect(mails.map((mail) => mail.text.trim()).filter((text) => text !== "from carol")).toEqual([
-      "before",
-      "one",
-      "two",
-    ]);
+    const texts = mails.map((mail) => mail.text.trim()).filter((text) => text !== "from carol");
+    expect(texts.toSorted()).toEqual(["before", "one", "two"]);
     const asked = alice.stanzas.filter((stanza) => stanza.getChildText("body")?.includes("is signed out"));
     // Once for each time that the password changed.
     expect(asked.length).toBeLessThanOrEqual(2);

@@ -7,7 +7,17 @@ import { peerIn, type SharedRoom, type SharedRooms, stateFor } from "./shared-ro
 
 type View = Pick<
   Rooms,
-  "self" | "get" | "all" | "direct" | "chatWith" | "peerOf" | "newestOf" | "isOver" | "isAside" | "showAsRoom"
+  | "self"
+  | "get"
+  | "all"
+  | "direct"
+  | "chatWith"
+  | "peerOf"
+  | "newestOf"
+  | "isOver"
+  | "isAside"
+  | "showAsRoom"
+  | "exclusive"
 >;
 
 export class GhostRooms implements View {
@@ -55,6 +65,11 @@ export class GhostRooms implements View {
 
   isAside(): boolean {
     return false;
+  }
+
+  /** Only transactions change rooms, one after the other. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    return work();
   }
 
   /** What a chat is follows from who is in it. */

@@ -136,7 +136,7 @@ async function nextUses(story: Story, before: number, expected: number): Promise
 
 test("X08: whatever is granted, each use is of the user whose account caused it, for what the gateway has a use for", async () => {
   const story = await granted(everything);
-  for (const [before, user] of [alice, carol].entries()) {
+  for (const [before, user] of ([alice, carol] as const).entries()) {
     await live(story, user);
     const found = await nextUses(story, before * all.length, all.length);
     expect(found.map((use) => use.user)).toEqual(all.map(() => user));

@@ -73,7 +73,11 @@ test("E10: sends the frozen bytes with the account's address as the only sender"
 test("E10: sends no bytes that were frozen for another account, and nobody's address under a nick", async () => {
   const { server, pool, outgoing } = await setUp(smtpScript());
   const other = createOutgoing({ address: "mallory@home.test", pool, files: noFiles });
-  const posing = { ...message, senderName: "ceo@bank.test", subject: "x\r\nFrom: ceo@bank.test\r\nSender: ceo@bank.test" };
+  const posing = {
+    ...message,
+    senderName: "ceo@bank.test",
+    subject: "x\r\nFrom: ceo@bank.test\r\nSender: ceo@bank.test",
+  };
   await outgoing.send(posing, await other.prepare(posing));
   const [mail = ""] = mailsAt(server);
   expect(mail.split("\n").filter((line) => /^(?:from|sender|reply-to|return-path|resent-\S+):/i.test(line))).toEqual([

@@ -151,6 +151,23 @@ describe("X11: that alice reads, types or is there", () => {
   });
 });
 
+describe("E13: what the gateway itself wrote", () => {
+  test.each(["carol@toy.localhost/viaduct", "#lobby@toy.localhost/carol", "toy.localhost"])(
+    "as %s is nobody's word when it comes back, though its domain may use the gateway",
+    async (from) => {
+      const story = await aliceSignedIn({ domain: true, permissions: { allow: ["localhost", "toy.localhost"] } });
+      const before = story.server.everything.length;
+      for (const to of ["bob@toy.localhost", "toy.localhost"])
+        await story.send(`<message type="chat" id="m1" from="${from}" to="${to}"><body>help</body></message>`);
+      await story.send(`<presence type="subscribe" from="${from}" to="bob@toy.localhost"/>`);
+      await story.nothing();
+      const written = story.server.everything.slice(before);
+      expect(written.filter(({ attrs }) => String(attrs.to).includes("toy.localhost"))).toEqual([]);
+      expect([texts(story), story.viaduct.gateway.accounts.of("toy", "carol@toy.localhost")]).toEqual([[], []]);
+    },
+  );
+});
+
 describe("X17: an id", () => {
   const refused = (id: string) => `<message type="error" ${id} from="nobody@toy.localhost" to="alice@localhost/phone">
     <error type="cancel"><item-not-found xmlns="${ns}"/><text xmlns="${ns}">There is no such toy.</text></error></message>`;

@@ -138,7 +138,7 @@ function permissionsOf(config: Config) {
   return createPermissions({
     allow: config.permissions.allow,
     admins: config.permissions.admins,
-    bridges: Object.fromEntries(config.bridges.map((entry) => [entry.name, entry.permissions.allow])),
+    bridges: Object.fromEntries(config.bridges.map((entry) => [entry.name, entry.permissions])),
   });
 }
 

@@ -191,7 +191,7 @@ async function receive(stream: SMTPServerDataStream, session: SMTPServerSession,
     if (stream.sizeExceeded) return same(tooLarge());
     if (taken.chunks === undefined) return same(reply(452, "4.3.1 Too much mail at the moment, try again"));
     const raw = normalizeLines(Buffer.concat(taken.chunks));
-    if (isLooping(raw, deps.options.name)) return same(reply(554, "5.4.6 This mail goes in circles"));
+    if (isLooping(raw)) return same(reply(554, "5.4.6 This mail goes in circles"));
     const mailFrom = envelope.mailFrom === false ? "" : envelope.mailFrom.address;
     const about: MailAbout = { source: deps.protocol, receivedAt: Date.now(), mailFrom };
     return await Promise.all(recipients.map(({ address }) => store(raw, about, address, deps)));

@@ -37,11 +37,12 @@ export async function* login(
     const parsed = parseAddress((answers.address ?? "").trim());
     const self = parsed === undefined ? undefined : addressId(parsed);
     const password = answers.password ?? "";
-    address = (answers.address ?? "").trim();
+    // What is no address is not repeated: who is asked again easily begins with the password (X21).
     if (parsed === undefined || self === undefined) {
-      error = `"${address}" is not a mail address: it should look like name@example.org.`;
+      error = "That is not a mail address: it should look like name@example.org.";
       continue;
     }
+    address = parsed;
     if (password === "") {
       error = "The password is missing.";
       continue;

@@ -32,7 +32,7 @@ export function createOutgoing(deps: OutgoingDeps): Outgoing {
   return {
     prepare: async (message) => toJson(await freeze(message)),
     async send(message, prepared) {
-      const frozen = fromJson(prepared) ?? (await freeze(message));
+      const frozen = fromJson(prepared, deps.address) ?? (await freeze(message));
       if (message.uncertain && deps.isKnown !== undefined && (await deps.isKnown(frozen, message)))
         return sentAs(frozen);
       return sendWithFile(message, frozen, async (mail) => {
@@ -90,13 +90,14 @@ function toJson(mail: FrozenMail): Json {
   return { raw, messageId, from, to: [...to], subject, references: [...references], thread, smtputf8 };
 }
 
-/** What `prepare` returned, back from the store; anything else counts as not prepared. */
-function fromJson(stored: Json | undefined): FrozenMail | undefined {
+/** What `prepare` returned, back from the store; anything else, or another account's (E10), counts as not prepared. */
+function fromJson(stored: Json | undefined, address: string): FrozenMail | undefined {
   if (typeof stored !== "object" || stored === null || Array.isArray(stored)) return undefined;
   const { raw, messageId, from, to, subject, references, thread, smtputf8 } = stored as {
     readonly [key: string]: Json;
   };
   if (typeof raw !== "string" || typeof messageId !== "string" || typeof from !== "string") return undefined;
+  if (from !== parseAddress(address)) return undefined;
   if (typeof subject !== "string" || typeof thread !== "string" || typeof smtputf8 !== "boolean") return undefined;
   if (!isTexts(to) || !isTexts(references)) return undefined;
   return { raw, messageId, from, to: [...to], subject, references: [...references], thread, smtputf8 };

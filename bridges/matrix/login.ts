@@ -55,7 +55,8 @@ async function* askForServer(context: LoginContext<MatrixOptions>): Dialogue<Off
     const text = (answers.address ?? "").trim();
     const wanted = parseWanted(text, homeserver);
     if (wanted === undefined) {
-      error = `"${text.slice(0, 100)}" is not a Matrix address: it should look like @name:example.org.`;
+      // Not repeated: who is asked again easily begins with the password (X21).
+      error = "That is not a Matrix address: it should look like @name:example.org.";
       continue;
     }
     try {

@@ -23,6 +23,7 @@ const mostAtOnce = 50;
 /** Called for a room that the user is in, when its state was read: both sides may be news. */
 export async function readUpgrade(room: Room, reading: Reading): Promise<void> {
   const { draft, since, successors } = reading;
+  keepWay(room, reading);
   const next = room.successor === undefined ? undefined : draft.peek(room.successor);
   if (room.successor !== undefined && next?.origin === undefined) {
     if (next !== undefined && next.predecessor === room.id && next.self === "join") return connect(room, next, reading);
@@ -35,6 +36,15 @@ export async function readUpgrade(room: Room, reading: Reading): Promise<void> {
   const before = room.predecessor === undefined ? undefined : draft.peek(room.predecessor);
   if (room.origin === undefined && before?.successor === room.id && before.self === "join")
     return connect(before, room, reading);
+}
+
+/**
+ * Where the user has gone on already, another word does not lead them elsewhere: whoever was left behind may rule in the old
+ * room by now (security.md M11).
+ */
+function keepWay(room: Room, { rooms, draft }: Reading): void {
+  const taken = rooms.get(room.id)?.successor;
+  if (taken !== undefined && draft.peek(taken)?.origin === nameOf(room)) room.successor = taken;
 }
 
 /** The two are one from now on. */
@@ -129,6 +139,8 @@ export class Upgrades {
 
   async #enter(before: string, { roomId, via }: Successor): Promise<void> {
     const { api, rooms, host, log } = this.#deps;
+    // They went there themselves meanwhile, and the sync has told whether it continues this one.
+    if (rooms.get(roomId)?.self === "join") return;
     try {
       await api.request("POST", ["v3", "join", roomId], { query: { via, server_name: via }, body: {} });
       const create = await api.request("GET", ["v3", "rooms", roomId, "state", "m.room.create"]);

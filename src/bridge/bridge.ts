@@ -28,7 +28,7 @@ export interface Logger {
 
 /** Both functions work on unescaped text; the core applies XEP-0106, preparation (RFC 7622) and storage. */
 export interface Addressing {
-  /** The local part for an id; undefined when none is faithful: the core then makes one. */
+  /** The local part for an id; undefined when none is faithful: the core then makes one, as for one that no JID can hold. */
   toLocal(id: RemoteId): string | undefined;
   /** The id a local part stands for; undefined: nobody can be there (`item-not-found`). */
   fromLocal(local: string): RemoteId | undefined;

@@ -136,7 +136,7 @@ export const coreSchema = z.strictObject({
   permissions: z
     .strictObject({
       allow: people("Who may use the gateway. Default: everybody at xmpp.domain").optional(),
-      admins: people("Who may use the administration commands").optional(),
+      admins: people("Addresses of those who may use the administration commands (`forget`)").optional(),
     })
     .prefault({}),
   limits: limits.prefault({}),

@@ -45,8 +45,8 @@ export class Chat {
     const context = this.#o.context(bridge, user);
     const [word = "", ...rest] = text.split(/\s+/);
     const command = available(context).find((one) => one.word === word.toLowerCase());
-    if (command === undefined)
-      return [`I do not know "${word.slice(0, 40)}". Write "help" to see what you can do here.`];
+    // Not repeated: it may be the password of a sign-in that has just ended (security.md X21).
+    if (command === undefined) return ['I do not know that word. Write "help" to see what you can do here.'];
     return show(await dialogs.start(id, user, command.run(context, rest.join(" "))));
   }
 }

@@ -8,6 +8,7 @@ import {
   type SessionCommand,
   type Verb,
 } from "#bridge";
+import { forget } from "./admin-commands.ts";
 import { chooseAccount } from "./choose-account.ts";
 import type { Dialogue, Question } from "./dialogs.ts";
 import { GatewayError } from "./errors.ts";
@@ -52,6 +53,8 @@ export interface CommandContext {
   /** This user has an address without signing in. */
   readonly domainMode: boolean;
   readonly user: string;
+  /** The user is one of `permissions.admins`. */
+  readonly admin: boolean;
   readonly powers: CommandPowers;
 }
 
@@ -61,7 +64,7 @@ export interface Command {
   readonly title: string;
   /** What may follow the word in chat. */
   readonly usage: string;
-  readonly needs: "nothing" | "account" | "sign-in";
+  readonly needs: "nothing" | "account" | "sign-in" | "admin";
   /** What the bridge must be able to. */
   readonly verb?: Verb;
   /** `rest` is what followed the word in chat; empty from an ad-hoc command. */
@@ -214,6 +217,7 @@ const table: readonly Command[] = [
   },
   { word: "full", title: "The whole of the last message of a contact", usage: "ADDRESS", needs: "account", run: full },
   { word: "logout", title: "Sign out and delete your data here", usage: "[ACCOUNT]", needs: "account", run: logout },
+  { word: "forget", title: "Delete the accounts of a user who is gone", usage: "USER", needs: "admin", run: forget },
 ];
 
 /** The commands that make sense for this user now. */
@@ -223,6 +227,7 @@ export function available(context: CommandContext): readonly Command[] {
     if (command.verb !== undefined && !context.bridge.verbs.includes(command.verb)) return false;
     if (command.word === "join") return context.domainMode;
     if (command.needs === "sign-in") return context.accountMode;
+    if (command.needs === "admin") return context.admin;
     return command.needs === "nothing" || registered || context.domainMode;
   });
   return [...own, ...commandsOfSessions(context, ownWords)];

@@ -336,7 +336,8 @@ export class Gateway {
   context(bridge: string, user: string): CommandContext {
     const { bridge: adapter, accountMode, service } = this.bridges.get(bridge);
     const domainMode = service?.addressOf(user) !== undefined;
-    return { bridge: adapter, accountMode, domainMode, user, powers: this.powers };
+    const admin = this.#o.permissions.isAdmin(bridge, user);
+    return { bridge: adapter, accountMode, domainMode, user, admin, powers: this.powers };
   }
 
   // --- inside -----------------------------------------------------------------------------------------------------

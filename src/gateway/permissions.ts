@@ -3,26 +3,31 @@
 export interface Permissions {
   /** `bare` is a prepared bare JID. */
   mayUse(bridge: string, bare: string): boolean;
-  isAdmin(bare: string): boolean;
+  isAdmin(bridge: string, bare: string): boolean;
 }
 
-export interface PermissionRules {
+export interface AccessRules {
   /** Bare JIDs, domains, or "*" for everybody who can reach the server. */
   readonly allow: readonly string[];
+  /** Bare JIDs. */
   readonly admins: readonly string[];
-  readonly bridges: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface PermissionRules extends AccessRules {
+  /** In place of the general ones. */
+  readonly bridges: Readonly<Record<string, AccessRules>>;
 }
 
 export function createPermissions(rules: PermissionRules): Permissions {
-  const general = new Set(rules.allow);
-  const special = new Map(Object.entries(rules.bridges).map(([bridge, allow]) => [bridge, new Set(allow)]));
-  const admins = new Set(rules.admins);
+  const sets = ({ allow, admins }: AccessRules) => ({ allow: new Set(allow), admins: new Set(admins) });
+  const general = sets(rules);
+  const special = new Map(Object.entries(rules.bridges).map(([bridge, own]) => [bridge, sets(own)]));
   return {
     mayUse(bridge, bare) {
-      const allowed = special.get(bridge) ?? general;
+      const { allow: allowed } = special.get(bridge) ?? general;
       // Only whole domains: "example.org" does not let "a@evil.example.org" in.
       return allowed.has(bare) || allowed.has(bare.slice(bare.indexOf("@") + 1)) || allowed.has("*");
     },
-    isAdmin: (bare) => admins.has(bare),
+    isAdmin: (bridge, bare) => (special.get(bridge) ?? general).admins.has(bare),
   };
 }

@@ -26,16 +26,22 @@ const contactTail = 20;
  * The local part of a contact. It follows from the id alone, so that it needs no look-up; what has to be stored is the
  * way back, where the bridge does not know it: see `keepContact`. Undefined where the bridge claims every text.
  */
-export function contactLocal(id: RemoteId, naming: Pick<Naming, "contacts" | "rooms">): string | undefined {
-  const faithful = naming.contacts.toLocal(id);
+export function contactLocal(id: RemoteId, naming: Naming): string | undefined {
+  const faithful = faithfulLocal(id, naming);
   if (faithful !== undefined) return faithful;
   const name = `${slugOf(id)}-${derivedKey("contact", id).slice(0, contactTail)}`;
   return ["", "~"].map((mark) => mark + name).find((local) => isUnclaimed(local, naming));
 }
 
+/** What the bridge calls the contact, unless no JID can hold it: a part of one has 1,023 bytes (security.md X27). */
+export function faithfulLocal(id: RemoteId, { contacts, fits }: Naming): string | undefined {
+  const local = contacts.toLocal(id);
+  return local !== undefined && fits(local) ? local : undefined;
+}
+
 /** Makes the way back from the local part of a contact whose id has no faithful one. */
 export function keepContact(tables: RoomTables, account: AccountId, id: RemoteId, naming: Naming): void {
-  if (naming.contacts.toLocal(id) !== undefined) return;
+  if (faithfulLocal(id, naming) !== undefined) return;
   const local = contactLocal(id, naming);
   if (local !== undefined && tables.named(account, local) === undefined)
     tables.saveName(account, { kind: "contact", id }, local);

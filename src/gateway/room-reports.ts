@@ -9,7 +9,7 @@ import { membershipChanged, roomChanged } from "./room-changes.ts";
 import type { RoomContext } from "./room-people.ts";
 import type { RoomView } from "./room-events.ts";
 import { historyOf } from "./room-history.ts";
-import { keepContact } from "./room-names.ts";
+import { faithfulLocal, keepContact } from "./room-names.ts";
 import type { RoomPictures } from "./room-pictures.ts";
 import type { RoomStore, RoomWork, Saying } from "./room-ports.ts";
 import { reflected, said, saidBefore, seen } from "./room-sayings.ts";
@@ -79,7 +79,7 @@ export class RoomReports {
   fromContact(id: AccountId, contact: RemoteId, delivery: Delivery): Delivery {
     const account = this.#o.account(id);
     const naming = account && this.#o.contextOf(account).naming;
-    if (naming === undefined || naming.contacts.toLocal(contact) !== undefined) return delivery;
+    if (naming === undefined || faithfulLocal(contact, naming) !== undefined) return delivery;
     return { ...delivery, rooms: (tables) => keepContact(tables, id, contact, naming) };
   }
 

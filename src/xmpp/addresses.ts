@@ -42,7 +42,8 @@ export class Addresses {
   /** The bare JID of a contact; undefined when no JID can stand for the id. */
   jidOf(id: RemoteId): string | undefined {
     if (this.#byId.has(id)) return this.#byId.get(id);
-    const local = contactLocal(id, { contacts: this.#contacts, rooms: this.#rooms });
+    const naming = { contacts: this.#contacts, rooms: this.#rooms, fits: (text: string) => this.fits(text) };
+    const local = contactLocal(id, naming);
     const escaped = local === undefined ? undefined : escapeLocal(local);
     const jid = escaped === undefined ? undefined : parseJid(`${escaped}@${this.domain}`)?.bare;
     remember(this.#byId, id, jid);

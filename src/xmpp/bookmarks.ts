@@ -49,7 +49,7 @@ export class Bookmarks {
 
   async #change(user: string, ...children: readonly Element[]): Promise<boolean> {
     const { iq, privileges, log } = this.#o;
-    if (!privileges.pubsub || this.#isBroken) return false;
+    if (!privileges.pubsub(user) || this.#isBroken) return false;
     const inner = el(
       "iq",
       { xmlns: NS.client, type: "set", id: "bookmark", from: user, to: user },

@@ -72,7 +72,7 @@ export function createComponent(options: ComponentOptions): Component {
   const name = bridge.name;
   const events = gateway.linkEvents(name);
   const addresses = new Addresses(options.jid, bridge.contacts, bridge.rooms);
-  const privileges = new Privileges(log);
+  const privileges = new Privileges(serverDomain, log);
   const online = new Online();
 
   const fence: Fence<IncomingRow> = new Fence<IncomingRow>({

@@ -1,31 +1,35 @@
-// XEP-0356: Privileged Entity. What the server said we may do; used only for what is listed here (security.md X08).
+// XEP-0356: Privileged Entity. What the server said we may do; used only for what is listed here (security.md X08), and only
+// for users of the server that said it: it has no say about others, whose servers would be asked in vain.
 import type { Logger } from "#bridge";
 import { NS } from "./ns.ts";
 import { attr, child, children, type Element } from "./stanza.ts";
 
 export class Privileges {
+  readonly #serverDomain: string;
   readonly #log: Logger;
   #roster = false;
   #messages = false;
   #pubsub = false;
 
-  constructor(log: Logger) {
+  /** `serverDomain`: that of the server on whose word this stands. */
+  constructor(serverDomain: string, log: Logger) {
+    this.#serverDomain = serverDomain;
     this.#log = log;
   }
 
-  /** Roster items of local users may be written. */
-  get roster(): boolean {
-    return this.#roster;
+  /** Roster items of this user, a bare JID, may be written. */
+  roster(user: string): boolean {
+    return this.#roster && this.#isLocal(user);
   }
 
-  /** Messages may be sent in the name of local users. */
-  get messages(): boolean {
-    return this.#messages;
+  /** Messages may be sent in this user's name. */
+  messages(user: string): boolean {
+    return this.#messages && this.#isLocal(user);
   }
 
-  /** What local users keep in nodes of their own (XEP-0163) may be written. */
-  get pubsub(): boolean {
-    return this.#pubsub;
+  /** What this user keeps in nodes of their own (XEP-0163) may be written. */
+  pubsub(user: string): boolean {
+    return this.#pubsub && this.#isLocal(user);
   }
 
   /** The stream is gone: the server will say again what it grants. */
@@ -49,6 +53,10 @@ export class Privileges {
       .map(([access, type]) => `${access} ${type}`)
       .join(", ");
     this.#log.info({ detail }, "the server granted privileges (XEP-0356)");
+  }
+
+  #isLocal(user: string): boolean {
+    return user.slice(user.indexOf("@") + 1) === this.#serverDomain;
   }
 }
 

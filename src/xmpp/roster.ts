@@ -37,7 +37,8 @@ export class Roster {
   /** Somebody the user asked for. */
   async add(user: string, contact: RemoteId, name: string | undefined): Promise<void> {
     const jid = this.#o.addresses.speaker(contact);
-    if (this.#o.privileges.roster && (await this.#write(user, jid, name))) return this.#o.onSubscribed(user, contact);
+    if (this.#o.privileges.roster(user) && (await this.#write(user, jid, name)))
+      return this.#o.onSubscribed(user, contact);
     const client = this.#o.onlineResource(user);
     if (client && (await this.#knowsExchange(client))) this.#suggest(client, jid, name);
     else await this.introduce(user, contact, name);
@@ -48,7 +49,7 @@ export class Roster {
    * (XEP-0172).
    */
   async rename(user: string, contact: RemoteId, was: string | undefined, name: string): Promise<void> {
-    if (!this.#o.privileges.roster) return;
+    if (!this.#o.privileges.roster(user)) return;
     const jid = this.#o.addresses.speaker(contact);
     const answer = await this.#o.iq.request(user, el("query", { xmlns: NS.roster }), { timeoutMs: 5_000 });
     const query = child(answer, "query", NS.roster);

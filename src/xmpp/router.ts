@@ -132,6 +132,8 @@ export class Router {
       if (from === undefined || to === undefined) return;
       const taken = this.#o.fromGroupChat?.(stanza, from, to);
       if (taken !== undefined) return await taken;
+      // What a contact of ours says has been said by us: it is nobody's message, and an answer would come here again (E13).
+      if (from.domain === this.#o.addresses.domain) return;
       for (let before = this.#looking.get(from.bare); before; before = this.#looking.get(from.bare)) await before;
       if (!this.#permitted(stanza, from)) return;
       const address = this.#o.addresses.resolve(to);

@@ -215,12 +215,13 @@ describe("bob writes", () => {
     await story.expect(fromBob("old news", `<delay xmlns="urn:xmpp:delay" stamp="2026-01-02T03:04:05.678Z"/>`));
   });
 
-  test("as a machine, and it does not ring and asks for no contact", async () => {
+  test("E12: as a machine, and it does not ring, asks for no contact, and gets no answer", async () => {
     const spy = spying();
     const story = await aliceSignedIn({ bridge: spy.bridge });
     await spy.deliver({ text: "Your ticket #7", automatic: true });
     await story.expect(fromBob("Your ticket #7").replace(`type="chat"`, `type="normal"`));
     await story.nothing();
+    expect(said(story)).toEqual([]);
   });
 
   test("an answer to alice's message, which points at the id her client gave it", async () => {

@@ -83,7 +83,7 @@ describe("commands of a session", () => {
     const story = await aliceSignedIn({ bridge: withBell });
     await writes(story, "ring", "mallory");
     await story.expect(
-      `<message type="chat" from="toy.localhost" to="mallory@localhost"><body>I do not know "ring". Write "help" to see what you can do here.</body></message>`,
+      `<message type="chat" from="toy.localhost" to="mallory@localhost"><body>I do not know that word. Write "help" to see what you can do here.</body></message>`,
     );
   });
 
@@ -94,7 +94,7 @@ describe("commands of a session", () => {
     await reads(story, 'al is signed out. The password is wrong. Send "login"; messages wait until then.');
     await story.skip();
     await writes(story, "ring");
-    await reads(story, `I do not know "ring". Write "help" to see what you can do here.`);
+    await reads(story, `I do not know that word. Write "help" to see what you can do here.`);
   });
 
   test("leave the gateway's words alone", async () => {

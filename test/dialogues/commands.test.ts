@@ -53,7 +53,7 @@ describe("commands", () => {
   test("that do not exist are answered with the way to help", async () => {
     const story = await aliceSignedIn();
     await writes(story, "sudo rm -rf");
-    await reads(story, `I do not know "sudo". Write "help" to see what you can do here.`);
+    await reads(story, `I do not know that word. Write "help" to see what you can do here.`);
   });
 
   test("give an address where everybody may have one", async () => {

@@ -127,7 +127,7 @@ describe("bob of the network in a group chat of XMPP", () => {
     );
   });
 
-  test("gets no private messages, and whoever writes one is told", async () => {
+  test("X24: gets no private messages, and whoever writes one is told", async () => {
     const story = await inLounge();
     await story.send(`<message type="chat" id="p" from="${lounge}/ann" to="${bob}"><body>psst</body></message>`);
     await story.expect(

@@ -27,7 +27,7 @@ describe("where everybody has an address", () => {
     await writes(story, "accounts");
     await reads(story, `You have no account here. Send "join" to get your address.`);
     await writes(story, "login");
-    await reads(story, `I do not know "login". Write "help" to see what you can do here.`);
+    await reads(story, `I do not know that word. Write "help" to see what you can do here.`);
     await writes(story, "help");
     await reads(story, help({ without: ["login"] }));
   });

@@ -83,7 +83,7 @@ describe("alice says something", () => {
     expect(story.network.edits).toMatchObject([{ text: "Hello" }]);
   });
 
-  test("to bob alone through the room, and hears where bob is; nobody else hears it", async () => {
+  test("X24: to bob alone through the room, and hears where bob is; nobody else hears it", async () => {
     const story = await inLobby();
     await story.send(
       `<message type="chat" id="m1" from="${phone}" to="${lobby}/bob"><body>secret</body><x xmlns="http://jabber.org/protocol/muc#user"/></message>`,
@@ -93,7 +93,7 @@ describe("alice says something", () => {
     expect(story.network.messages.filter(({ text }) => text === "secret")).toEqual([]);
   });
 
-  test("in the name of another one, for the room asks the network alone who she is", async () => {
+  test("X24: in the name of another one, for the room asks the network alone who she is", async () => {
     const story = await inLobby();
     await story.send(
       `<message type="groupchat" id="m1" from="${phone}" to="${lobby}/bob"><body>I am bob</body></message>`,

@@ -41,7 +41,7 @@ describe("signing in by chat", () => {
     await writes(story, "Cancel");
     await reads(story, "Cancelled.");
     await writes(story, "al");
-    await reads(story, `I do not know "al". Write "help" to see what you can do here.`);
+    await reads(story, `I do not know that word. Write "help" to see what you can do here.`);
     expect(story.viaduct.gateway.accounts.size).toBe(0);
   });
 
@@ -92,7 +92,7 @@ describe("writing to the gateway", () => {
     await writes(story, "accounts");
     await reads(story, `You have no account here. Send "login" to sign in.`);
     await writes(story, "add bob");
-    await reads(story, `I do not know "add". Write "help" to see what you can do here.`);
+    await reads(story, `I do not know that word. Write "help" to see what you can do here.`);
   });
 
   test("nothing, or only typing, is answered with nothing", async () => {

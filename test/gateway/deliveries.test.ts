@@ -91,7 +91,7 @@ describe("a report about a message of the user's", () => {
     expect(delivery?.record).toMatchObject({ kind: event.type, remoteId: "report-1" });
   });
 
-  test("is left out when the user sent no such message", async () => {
+  test("E15: is left out when the user sent no such message, or to somebody else", async () => {
     expect(await make({ ...report, type: "delivered", target: "<forged@net>" })).toEqual([]);
     expect(await make({ ...report, type: "delivered", peer: { kind: "contact", id: "mallory" } })).toEqual([]);
   });

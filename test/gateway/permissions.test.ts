@@ -4,7 +4,10 @@ import { createPermissions } from "../../src/gateway/permissions.ts";
 const permissions = createPermissions({
   allow: ["example.org", "guest@elsewhere.test"],
   admins: ["root@example.org"],
-  bridges: { matrix: ["vip@example.org"], open: ["*"] },
+  bridges: {
+    matrix: { allow: ["vip@example.org"], admins: ["vip@example.org"] },
+    open: { allow: ["*"], admins: ["*", "example.org"] },
+  },
 });
 
 describe("who may use a bridge", () => {
@@ -29,10 +32,17 @@ describe("who may use a bridge", () => {
     expect(permissions.mayUse("open", "anybody@anywhere.test")).toBe(true);
   });
 
-  test("an admin is one only by the whole address", () => {
-    expect(permissions.isAdmin("root@example.org")).toBe(true);
-    expect(permissions.isAdmin("alice@example.org")).toBe(false);
-    expect(permissions.isAdmin("root@example.org.evil.test")).toBe(false);
+  test("H01: an admin is one only by the whole address", () => {
+    expect(permissions.isAdmin("email", "root@example.org")).toBe(true);
+    expect(permissions.isAdmin("email", "alice@example.org")).toBe(false);
+    expect(permissions.isAdmin("email", "root@example.org.evil.test")).toBe(false);
+    expect(permissions.isAdmin("open", "alice@example.org")).toBe(false);
+  });
+
+  test("a bridge's own admins replace the general ones", () => {
+    expect(permissions.isAdmin("matrix", "vip@example.org")).toBe(true);
+    expect(permissions.isAdmin("matrix", "root@example.org")).toBe(false);
+    expect(permissions.isAdmin("email", "vip@example.org")).toBe(false);
   });
 
   test("an empty list lets nobody in", () => {

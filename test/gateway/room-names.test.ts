@@ -83,6 +83,6 @@ describe("the local part of a contact", () => {
 
   test("is not there where the bridge takes every text for somebody", () => {
     const all = { toLocal: () => undefined, fromLocal: (local: string) => local };
-    expect(contactLocal("x", { contacts: all, rooms: undefined })).toBeUndefined();
+    expect(contactLocal("x", { contacts: all, rooms: undefined, fits: () => true })).toBeUndefined();
   });
 });

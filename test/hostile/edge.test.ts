@@ -1,7 +1,8 @@
 // Abuse cases of security.md at the XMPP edge, by their numbers: Viaduct with the toy bridge on the fake server.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { aliceSignedIn, canonical, type Story, signIn } from "../dialogues/story.ts";
+import { inLobby, lobby, phone } from "../dialogues/room-stanzas.ts";
+import { aliceSignedIn, canonical, type Story, signIn, startStory } from "../dialogues/story.ts";
 
 const ns = "urn:ietf:params:xml:ns:xmpp-stanzas";
 const chat = (id: string, inside: string, more = "") =>
@@ -111,6 +112,62 @@ describe("X07: privileges", () => {
   });
 });
 
+describe("X11: that alice reads, types or is there", () => {
+  const signs = [
+    `<received xmlns="urn:xmpp:receipts" id="bob-1"/>`,
+    `<displayed xmlns="urn:xmpp:chat-markers:0" id="bob-1"/>`,
+    `<active xmlns="http://jabber.org/protocol/chatstates"/>`,
+    `<composing xmlns="http://jabber.org/protocol/chatstates"/>`,
+  ];
+
+  test("is nothing the gateway has her client answer a stranger by itself", async () => {
+    const story = await aliceSignedIn();
+    story.network.put("bob", "al", "Are you there?", "bob-1");
+    await story.until("it is written", () => story.server.stanzas.some((stanza) => stanza.getChild("body")));
+    const written = story.server.stanzas.find((stanza) => stanza.getChild("body"));
+    // A marker is asked for: that is answered when she has read it, and by clients who let this contact know.
+    expect(written?.getChildElements().map(({ name }) => name)).toEqual(["body", "origin-id", "markable"]);
+    await story.skip();
+    await story.send(chat("", signs[0] ?? ""));
+    await story.nothing();
+    expect([texts(story), [...story.network.read], [...story.network.typing]]).toEqual([["Are you there?"], [], []]);
+  });
+
+  test("of somebody without an account goes nowhere, and makes none where everybody may have one", async () => {
+    const story = await startStory({ domain: true });
+    for (const sign of signs.filter((one) => !one.startsWith("<displayed")))
+      await story.send(chat("", sign).replace("alice@", "mallory@"));
+    await story.nothing();
+    expect([story.viaduct.gateway.accounts.size, story.network.typing.size]).toEqual([0, 0]);
+  });
+
+  test("is of no contact either: when bob was last there is told to nobody (XEP-0012)", async () => {
+    const story = await aliceSignedIn();
+    for (const user of ["alice@localhost/phone", "mallory@localhost/x"])
+      await story.ask(
+        `<iq type="get" id="{id}" from="${user}" to="bob@toy.localhost"><query xmlns="jabber:iq:last"/></iq>`,
+        `<iq type="error" id="{id}" from="bob@toy.localhost" to="${user}"><error type="cancel"><service-unavailable xmlns="${ns}"/></error></iq>`,
+      );
+  });
+});
+
+describe("E13: what the gateway itself wrote", () => {
+  test.each(["carol@toy.localhost/viaduct", "#lobby@toy.localhost/carol", "toy.localhost"])(
+    "as %s is nobody's word when it comes back, though its domain may use the gateway",
+    async (from) => {
+      const story = await aliceSignedIn({ domain: true, permissions: { allow: ["localhost", "toy.localhost"] } });
+      const before = story.server.everything.length;
+      for (const to of ["bob@toy.localhost", "toy.localhost"])
+        await story.send(`<message type="chat" id="m1" from="${from}" to="${to}"><body>help</body></message>`);
+      await story.send(`<presence type="subscribe" from="${from}" to="bob@toy.localhost"/>`);
+      await story.nothing();
+      const written = story.server.everything.slice(before);
+      expect(written.filter(({ attrs }) => String(attrs.to).includes("toy.localhost"))).toEqual([]);
+      expect([texts(story), story.viaduct.gateway.accounts.of("toy", "carol@toy.localhost")]).toEqual([[], []]);
+    },
+  );
+});
+
 describe("X17: an id", () => {
   const refused = (id: string) => `<message type="error" ${id} from="nobody@toy.localhost" to="alice@localhost/phone">
     <error type="cancel"><item-not-found xmlns="${ns}"/><text xmlns="${ns}">There is no such toy.</text></error></message>`;
@@ -191,6 +248,17 @@ describe("X25: an escaped address", () => {
     await story.until("it is sent", () => story.network.messages.length === 1);
     expect(story.network.messages[0]?.to).toBe("bob b@x");
   });
+});
+
+test("X24: a message to a room that is not for everybody is refused, and nobody reads it", async () => {
+  const story = await inLobby();
+  for (const type of ["chat", "normal"]) {
+    await story.send(`<message type="${type}" id="m1" from="${phone}" to="${lobby}"><body>secret</body></message>`);
+    await story.expect(`<message type="error" id="m1" from="${lobby}" to="${phone}"><error type="modify">
+      <bad-request xmlns="${ns}"/><text xmlns="${ns}">Messages to a room are of the type groupchat.</text></error></message>`);
+  }
+  await story.nothing();
+  expect(texts(story)).not.toContain("secret");
 });
 
 describe("whatever a user sends", () => {

@@ -87,7 +87,7 @@ describe.each(["account", "domain"] as const)("in %s mode", (mode) => {
     expect((await stage.mailWith(slow, "Still there")).headers.get("in-reply-to")).toBe(mail.messageId);
   });
 
-  it("a forged report marks nothing, whether its mail is made up or went to somebody else", async () => {
+  it("E15: a forged report marks nothing, whether its mail is made up or went to somebody else", async () => {
     const dear = `dear-${mode}@example.test`;
     const id = person.write(dear, "Precious");
     const mail = await stage.mailWith(dear, "Precious");

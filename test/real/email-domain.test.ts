@@ -135,7 +135,7 @@ describe.each(servers)("an address of the mail domain, on %s", (xmpp) => {
     expect(answer.getChild("reply", "urn:xmpp:reply:0")?.attrs.id).toBe("fence");
   });
 
-  it("written to by its own user shows the message once", async () => {
+  it("E13: written to by its own user shows the message once", async () => {
     const id = alice.write("alice@mail.localhost", "note to myself", { extra: wantsReceipt });
     await alice.receiptFor(id);
     await until("Postfix has brought it back", async () =>

@@ -106,7 +106,7 @@ describe.each(servers)("a room that is upgraded, on %s", (xmpp) => {
     await alice.next(said(`${jid}/ann`, "welcome"), { what: "what is said there", ...patience });
   });
 
-  it("does not take her along where only the old room says so", async () => {
+  it("M11: does not take her along where only the old room says so", async () => {
     const other = await ann.createRoom({ name: "Elsewhere", public: true });
     const trap = await ann.createRoom({ name: "Trap", public: true, invite: ["@al:matrix.test"] });
     const invitation = await alice.next(

@@ -181,7 +181,7 @@ describe("delivering", () => {
     expect(await lanes.deliver(2, [second])).toHaveLength(1);
   });
 
-  test("the user's own message that comes back is dropped, whatever its digest", async () => {
+  test("E13: the user's own message that comes back is dropped, whatever its digest", async () => {
     const { lanes } = await setUp();
     await lanes.append([outgoing("mine")]);
     await lanes.settle({ id: 1, state: "done", records: [recordOf("r1", { fromSelf: true })] });

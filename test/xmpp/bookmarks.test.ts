@@ -13,7 +13,7 @@ function setUp(permission = `<namespace ns="${pubsub}" type="both"/>`) {
   const sent: string[] = [];
   const clock = createTestClock();
   const log = createLog();
-  const privileges = new Privileges(log);
+  const privileges = new Privileges("localhost", log);
   const iq = new IqTracker({ jid: "toy.localhost", send: (stanza) => void sent.push(stanza.toString()), clock });
   const bookmarks = new Bookmarks({ iq, privileges, log });
   privileges.learn(

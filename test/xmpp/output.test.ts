@@ -41,7 +41,7 @@ async function setUp(options: { window?: number; maxStanza?: number; up?: boolea
     maxStanza: options.maxStanza ?? 65_536,
     links: undefined,
     isOnline: (client) => client === origin.from,
-    privileges: new Privileges(createLog()),
+    privileges: new Privileges("localhost", createLog()),
     serverDomain: "localhost",
   });
   return { ...setup, output, fence, fenced };

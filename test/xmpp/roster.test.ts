@@ -12,7 +12,7 @@ function setUp(online?: string) {
   const clock = createTestClock();
   const log = createLog();
   const send = (stanza: { toString(): string }) => void sent.push(stanza.toString());
-  const privileges = new Privileges(log);
+  const privileges = new Privileges("localhost", log);
   const iq = new IqTracker({ jid: "toy.localhost", send, clock });
   const subscribed: string[] = [];
   const roster = new Roster({
@@ -42,19 +42,19 @@ describe("a roster", () => {
   ])("may be written when the server grants %s", (type, allowed) => {
     const { privileges } = setUp();
     privileges.learn(grant(`<perm access="roster" type="${type}"/>`));
-    expect(privileges.roster).toBe(allowed);
+    expect(privileges.roster("alice@localhost")).toBe(allowed);
   });
 
   test("may still be written after an empty advertisement, and not after a full one without it", () => {
     const { privileges } = setUp();
     privileges.learn(grant(`<perm access="roster" type="both"/>`));
     privileges.learn(grant());
-    expect(privileges.roster).toBe(true);
+    expect(privileges.roster("alice@localhost")).toBe(true);
     privileges.learn(grant(`<perm access="message" type="outgoing"/>`));
-    expect(privileges.roster).toBe(false);
+    expect(privileges.roster("alice@localhost")).toBe(false);
     privileges.learn(grant(`<perm access="roster" type="both"/>`));
     privileges.reset();
-    expect(privileges.roster).toBe(false);
+    expect(privileges.roster("alice@localhost")).toBe(false);
   });
 
   test("is not all that may be granted: messages, and nodes, however Prosody 0.12 nests them", () => {
@@ -62,7 +62,7 @@ describe("a roster", () => {
     const namespace = (ns: string, type: string, inside = "") =>
       `<namespace ns="${ns}" type="${type}">${inside}</namespace>`;
     const pubsub = (type: string) => namespace("http://jabber.org/protocol/pubsub", type);
-    const granted = () => [privileges.messages, privileges.pubsub];
+    const granted = () => [privileges.messages("alice@localhost"), privileges.pubsub("alice@localhost")];
     privileges.learn(grant(`<perm access="message" type="outgoing"/><perm access="iq">${pubsub("both")}</perm>`));
     expect(granted()).toEqual([true, true]);
     privileges.learn(grant(`<perm access="message" type="none"/><perm access="iq">${pubsub("get")}</perm>`));

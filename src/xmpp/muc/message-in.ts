@@ -22,7 +22,7 @@ export async function receiveMessage(request: RoomRequest, options: MucOptions):
   if (room.nick !== undefined) return refusePrivate(request, options, type);
   if (type === "groupchat") return say(request, options);
   const asked = child(stanza, "x", NS.mucUser);
-  if (asked === undefined) return;
+  if (asked === undefined) return refuseUnheard(stanza);
   const found = await rooms.known.find(options.bridge, from.bare, room.local);
   if (found === undefined) throw new GatewayError("item-not-found", "There is no such room.");
   if (child(asked, "decline"))
@@ -84,6 +84,12 @@ async function refusePrivate({ from, room, stanza }: RoomRequest, options: MucOp
     "not-acceptable",
     jid === undefined ? "This person cannot be written to from here." : `Write to ${jid} instead.`,
   );
+}
+
+/** A message to the room that is not for everybody is nobody's; its sender must not think that it was heard. */
+function refuseUnheard(stanza: Element): void {
+  if (textOf(stanza, "body") !== undefined)
+    throw new GatewayError("bad-request", "Messages to a room are of the type groupchat.");
 }
 
 function contactOf(text: string | undefined, { addresses }: MucOptions): string | undefined {

@@ -28,7 +28,7 @@ export interface InTheUsersName {
  * (XEP-0280). The gateway does not know under which id the server has archived the message, so it cannot write XEP-0490.
  */
 export function ownMarker({ user, chat, target, key }: Displayed, means: InTheUsersName): readonly Element[] {
-  if (!means.privileges.messages) return [];
+  if (!means.privileges.messages(user)) return [];
   const marker = el(
     "message",
     { xmlns: NS.client, from: user, to: chat, type: "chat", id: key },
@@ -43,7 +43,7 @@ export function ownMarker({ user, chat, target, key }: Displayed, means: InTheUs
 
 /** Section 4.2, of a room, whose stanza ids are the gateway's own. Nobody waits for the answer. */
 export function published({ user, chat, target, key }: Displayed, means: InTheUsersName): readonly Element[] {
-  if (!means.privileges.pubsub) return [];
+  if (!means.privileges.pubsub(user)) return [];
   const item = el(
     "item",
     { id: chat },

@@ -124,7 +124,7 @@ describe("a report that a mail is late", () => {
   });
 });
 
-describe("what stays a mail like any other", () => {
+describe("E15: what stays a mail like any other", () => {
   it.each([
     ["a report of success", { status: ["Final-Recipient: rfc822; bob@example.com", "Action: delivered"] }],
     ["a report without an action", { status: ["Final-Recipient: rfc822; bob@example.com"] }],

@@ -112,7 +112,7 @@ test("takes the null sender and keeps the tag of an address", async () => {
   expect(service.stored("alice@mail.test")[0]?.about).toMatchObject({ mailFrom: "", rcptTo: "Alice+News@Mail.Test" });
 });
 
-test("refuses unknown recipients while the sender listens", async () => {
+test("E11: refuses unknown recipients while the sender listens, and nobody is written to because of it", async () => {
   const service = await run();
   const client = await talk(service.smtpPort);
   expect(await envelope(client, "EHLO", ["nobody@mail.test", "alice@mail.test"])).toEqual([
@@ -186,7 +186,7 @@ test("puts mail off while too much is on its way in, and takes it afterwards", a
   expect(await data(other, `${big}.\r\n`)).toEqual(["250 2.0.0 Stored"]);
 });
 
-test("refuses a mail that goes in circles", async () => {
+test("E13: refuses a mail that goes in circles", async () => {
   const service = await run();
   const client = await talk(service.lmtpPort);
   const hop = "Received: from a by b; Sun, 22 Nov 2026 10:00:00 +0000\r\n";
@@ -195,9 +195,7 @@ test("refuses a mail that goes in circles", async () => {
   await client.say("MAIL FROM:<>");
   await client.say("RCPT TO:<alice@mail.test>");
   expect(await data(client, hop.repeat(101) + body)).toEqual(["554 5.4.6 This mail goes in circles"]);
-  await client.say("MAIL FROM:<>");
-  await client.say("RCPT TO:<alice@mail.test>");
-  expect(await data(client, `X-Viaduct-Loop: mail.test\r\n${body}`)).toEqual(["554 5.4.6 This mail goes in circles"]);
+  expect(service.stored("alice@mail.test").length).toBe(1);
 });
 
 // The sequences of hannob/smtpsmug: each ends the data for some server that is not us.

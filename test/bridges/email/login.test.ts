@@ -100,9 +100,14 @@ test("H13: ends after five wrong passwords", async () => {
   expect(story.error).toMatchObject({ kind: "reject", condition: "not-authorized" });
 });
 
-test("asks again for what is not an address", async () => {
-  const story = await play({ servers: servers() }, [{ address: "alice", password: "pw" }]);
-  expect(story.prompts[1]?.error).toBe('"alice" is not a mail address: it should look like name@example.org.');
+test("X21: asks again for what is not an address, and does not repeat it", async () => {
+  const answers = [
+    { address: "alice@home.test", password: "wrong" },
+    { address: "my password", password: "pw" },
+  ];
+  const story = await play({ servers: servers() }, answers);
+  expect(story.prompts[2]?.error).toBe("That is not a mail address: it should look like name@example.org.");
+  expect(JSON.stringify(story.prompts)).not.toContain("my password");
 });
 
 test("asks for the servers only when nothing is found, and refuses private ones", async () => {

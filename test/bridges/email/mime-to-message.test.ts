@@ -150,7 +150,7 @@ describe("time", () => {
   });
 });
 
-describe("automatic mail", () => {
+describe("E12: automatic mail", () => {
   it.each([
     "Auto-Submitted: auto-replied",
     "Precedence: bulk",

@@ -56,7 +56,7 @@ function mailsAt(server: ScriptedServer): string[] {
 
 const message = outgoingMessage("bob@example.test", "Hello");
 
-test("sends the frozen bytes with the account's address as the only sender", async () => {
+test("E10: sends the frozen bytes with the account's address as the only sender", async () => {
   const { server, outgoing } = await setUp(smtpScript());
   const sent = await outgoing.send(message, await outgoing.prepare(message));
   expect(server.lines.filter((line) => /^(?:EHLO|MAIL|RCPT)/.test(line))).toEqual([
@@ -68,6 +68,22 @@ test("sends the frozen bytes with the account's address as the only sender", asy
     id: "<0123456789abcdefghijklmnop@home.test>",
     context: { messageId: "<0123456789abcdefghijklmnop@home.test>", subject: "Hello", address: "bob@example.test" },
   });
+});
+
+test("E10: sends no bytes that were frozen for another account, and nobody's address under a nick", async () => {
+  const { server, pool, outgoing } = await setUp(smtpScript());
+  const other = createOutgoing({ address: "mallory@home.test", pool, files: noFiles });
+  const posing = {
+    ...message,
+    senderName: "ceo@bank.test",
+    subject: "x\r\nFrom: ceo@bank.test\r\nSender: ceo@bank.test",
+  };
+  await outgoing.send(posing, await other.prepare(posing));
+  const [mail = ""] = mailsAt(server);
+  expect(mail.split("\n").filter((line) => /^(?:from|sender|reply-to|return-path|resent-\S+):/i.test(line))).toEqual([
+    "From: alice <alice@home.test>",
+  ]);
+  expect(server.lines.filter((line) => line.startsWith("MAIL FROM"))).toEqual(["MAIL FROM:<alice@home.test>"]);
 });
 
 test("takes the id that the server says it gave the mail instead", async () => {

@@ -36,7 +36,7 @@ for (const [user, address] of [
   });
 }
 
-test("sends through the smarthost in the name of the account and nobody else", async () => {
+test("E10: sends through the smarthost in the name of the account and nobody else", async () => {
   const host = new RecordingHost();
   const session = await running.service.connect({ id: 0, user: "alice@xmpp.test", self: "alice@mail.test" }, host);
   expect(host.states).toEqual(["online"]);

@@ -98,7 +98,7 @@ test("a wrong password is asked for again, and at last refused", async () => {
   expect(error).toMatchObject({ kind: "reject", condition: "not-authorized" });
 });
 
-test("nonsense and unknown servers are asked for again", async () => {
+test("X21: nonsense and unknown servers are asked for again, and nonsense is not repeated", async () => {
   proxy.script = world((_method, path) => (path.startsWith("/hs.matrix.test") ? { status: 404 } : undefined));
   const { prompts } = await signIn([
     { address: "alice" },
@@ -108,9 +108,9 @@ test("nonsense and unknown servers are asked for again", async () => {
   ]);
   expect(prompts.map(({ error }) => error)).toEqual([
     undefined,
-    '"alice" is not a Matrix address: it should look like @name:example.org.',
-    '"@a b:c" is not a Matrix address: it should look like @name:example.org.',
-    '"" is not a Matrix address: it should look like @name:example.org.',
+    "That is not a Matrix address: it should look like @name:example.org.",
+    "That is not a Matrix address: it should look like @name:example.org.",
+    "That is not a Matrix address: it should look like @name:example.org.",
     "No Matrix homeserver answers at hs.matrix.test.",
   ]);
 });

@@ -62,16 +62,26 @@ async function join(person: BareClient, room: string): Promise<void> {
   await person.request("POST", `/rooms/${encodeURIComponent(room)}/join`, {});
 }
 
-/** Writes the accounts into the database of a gateway, as the sign-in would have. `users`: bare JIDs, in the same order. */
+/** From now on what is said there is encrypted. */
+export async function encrypt(owner: BareClient, room: string): Promise<void> {
+  const path = `/rooms/${encodeURIComponent(room)}/state/m.room.encryption`;
+  await owner.request("PUT", path, { algorithm: "m.megolm.v1.aes-sha2" });
+}
+
+/**
+ * Writes the accounts into the database of a gateway, as the sign-in would have. Those of `kind` token have no keys, those
+ * of a password get some when they are in an encrypted room.
+ */
 export async function seedMatrix(
   dir: string,
   baseUrl: string,
   accounts: readonly { readonly user: string; readonly client: BareClient }[],
+  kind: "token" | "password" = "token",
 ): Promise<void> {
   await withStore(dir, async (store) => {
     for (const { user, client } of accounts) {
       const { userId, deviceId, token: accessToken } = client;
-      const credentials: MatrixCredentials = { kind: "token", baseUrl, userId, deviceId, accessToken };
+      const credentials: MatrixCredentials = { kind, baseUrl, userId, deviceId, accessToken };
       await store.accounts.save({ user, bridge: "matrix", mode: "account", self: userId }, credentials);
     }
   });

@@ -7,7 +7,7 @@ import { startProsody } from "../test/lab/prosody.ts";
 import { startSynapse, type Synapse } from "../test/lab/synapse.ts";
 import { settledRss } from "./accounts.ts";
 import { type BareClient, bareClient } from "./bare-matrix.ts";
-import { directChats, eightRoomsEach, manyRooms, seedMatrix, settle } from "./matrix-world.ts";
+import { directChats, eightRoomsEach, encrypt, manyRooms, seedMatrix, settle } from "./matrix-world.ts";
 import { rawClient } from "./raw-client.ts";
 import type { Report } from "./report.ts";
 import { burst, median, seenOn, sendOne, type Way } from "./ways.ts";
@@ -20,6 +20,7 @@ const rounds = 2;
 /** Synapse needs a minute to let them join their rooms. */
 const manyAccounts = 100;
 const manyRoomsOfOne = 200;
+const keyedAccounts = 20;
 
 interface World {
   readonly prosody: Awaited<ReturnType<typeof startProsody>>;
@@ -45,6 +46,7 @@ export async function matrix(report: Report, folder: () => string): Promise<void
   try {
     await messages(report, world);
     await accounts(report, world);
+    await keys(report, world);
   } finally {
     await Promise.all([prosody.stop(), synapse.stop()]);
   }
@@ -197,7 +199,7 @@ async function measureBursts(report: Report, ways: Ways, child: ViaductChild): P
 }
 
 async function accounts(report: Report, world: World): Promise<void> {
-  const { synapse, folder } = world;
+  const { synapse } = world;
   const people = await settle(synapse, "member", manyAccounts);
   const [forAll = ""] = await eightRoomsEach(people);
   const [collector] = await settle(synapse, "collector", 1);
@@ -206,21 +208,9 @@ async function accounts(report: Report, world: World): Promise<void> {
   await manyRooms(collector, manyRoomsOfOne);
   const members = people.map((client, at): Account => ({ user: `member${at}@localhost`, client }));
 
-  const idle = async (some: readonly Account[]) => {
-    const dir = folder();
-    await seedMatrix(dir, synapse.baseUrl, some);
-    const child = await startGateway(world, dir);
-    await online(child, some.length);
-    await pause(1_500);
-    const rss = await settledRss(child);
-    return { child, dir, rss };
-  };
-  const one = await idle(members.slice(0, 1));
-  await one.child.stop();
-  const inMany = await idle([{ user: "collector@localhost", client: collector }]);
-  await inMany.child.stop();
-  const all = await idle(members);
-  await all.child.stop();
+  const one = await idle(world, members.slice(0, 1));
+  const inMany = await idle(world, [{ user: "collector@localhost", client: collector }]);
+  const all = await idle(world, members);
 
   const started = performance.now();
   const child = await startGateway(world, all.dir);
@@ -239,6 +229,34 @@ async function accounts(report: Report, world: World): Promise<void> {
   report.add("matrix_rss_200_rooms_mb", inMany.rss - one.rss, "MB", "at most 15; one account, after its first sync");
   report.add(`matrix_start_${manyAccounts}_s`, startS, "s", "process to all online");
   report.add("matrix_event_cpu_ms", perEvent, "ms", `each event that ${manyAccounts} accounts in one room get`);
+}
+
+/** Memory of accounts that keep keys, after their first sync: each is in eight rooms, one of them encrypted. */
+async function keys(report: Report, world: World): Promise<void> {
+  const people = await settle(world.synapse, "keyed", keyedAccounts);
+  const [forAll = ""] = await eightRoomsEach(people);
+  const [owner] = people;
+  if (owner === undefined) throw new Error("nobody settled");
+  await encrypt(owner, forAll);
+  const accounts = people.map((client, at): Account => ({ user: `keyed${at}@localhost`, client }));
+  const one = await idle(world, accounts.slice(0, 1), "password");
+  const all = await idle(world, accounts, "password");
+  for (const client of people) client.close();
+  const each = (all.rss - one.rss) / (keyedAccounts - 1);
+  report.add("matrix_rss_1_keyed_account_mb", one.rss, "MB");
+  report.add("matrix_rss_per_keyed_account_mb", each, "MB", `at most 2.5; ${keyedAccounts} accounts with keys`);
+}
+
+/** A fresh gateway with these accounts, stopped again: its folder, and its memory when all were online and quiet. */
+async function idle(world: World, accounts: readonly Account[], kind: "token" | "password" = "token") {
+  const dir = world.folder();
+  await seedMatrix(dir, world.synapse.baseUrl, accounts, kind);
+  const child = await startGateway(world, dir);
+  await online(child, accounts.length);
+  await pause(kind === "token" ? 1_500 : 5_000);
+  const rss = await settledRss(child);
+  await child.stop();
+  return { dir, rss };
 }
 
 /** CPU of the gateway for each delivery of what is said in a room that all accounts are in. */

@@ -22,7 +22,7 @@ export interface StarterNetwork {
 
 /** The text of the file: ten lines that run. */
 export function starterText({ domain, networks }: Omit<Starter, "file">): string {
-  return `# Viaduct. All options: config/viaduct.example.yaml. Look for mistakes with: viaduct check -c FILE
+  return `# Viaduct. All options: viaduct schema. Look for mistakes with: viaduct check -c FILE
 xmpp: { server: 127.0.0.1:5347, domain: ${domain} } # the component port of your XMPP server, and whose users may use this
 store: { path: ./data } # database and key: back up both
 bridges:

@@ -8,9 +8,10 @@ import { isEventId, isRoomId } from "./ids.ts";
 import { type JsonObject, listAt, objectAt, textAt } from "./json.ts";
 import type { Room } from "./room-state.ts";
 import { nameOf, type Rooms } from "./rooms.ts";
+import type { SentEvents } from "./sent-events.ts";
 import { tellPast } from "./telling.ts";
 import type { Unread, Unreadable } from "./unreadable.ts";
-import { parseEvents, type RoomEvent } from "./wire.ts";
+import { parseEvents, type RoomEvent, transactionOf } from "./wire.ts";
 
 export interface HistoryDeps {
   readonly api: Api;
@@ -18,11 +19,14 @@ export interface HistoryDeps {
   readonly encryption: Encryption;
   readonly unreadable: Unreadable;
   readonly host: Pick<Host, "deliver">;
+  readonly sent: Pick<SentEvents, "find">;
+  /** How far the sync has come: what is newer it brings itself, and tells those who are there. */
+  readonly position: () => string | undefined;
 }
 
 interface Place {
   readonly room: Room;
-  /** Undefined: the room's newest event. */
+  /** A token of the timeline. Undefined: the room's newest event. */
   readonly from: string | undefined;
 }
 
@@ -73,7 +77,7 @@ export class History {
       const names = namesIn(answer);
       for (const event of parseEvents(listAt(answer, "chunk"))) {
         if (event.event_id === after) return { found, complete: true };
-        if (isMessage(event)) found.push({ event, room, name: names.get(event.sender) });
+        if (isMessage(event) && !this.#isUnderWay(event)) found.push({ event, room, name: names.get(event.sender) });
       }
       const end = textAt(answer, "end");
       place = end === undefined || end === from ? this.#before(room) : { room, from: end };
@@ -85,7 +89,7 @@ export class History {
   async #placeOf(name: RemoteId, before: RemoteId | undefined): Promise<Place | undefined> {
     const { rooms, api } = this.#deps;
     let room = isRoomId(name) ? rooms.get(rooms.newestOf(name)) : undefined;
-    if (before === undefined || room === undefined) return room && { room, from: undefined };
+    if (before === undefined || room === undefined) return room && { room, from: this.#deps.position() };
     if (!isEventId(before)) return undefined;
     for (let place: Place | undefined = { room, from: undefined }; place !== undefined; place = this.#before(room)) {
       room = place.room;
@@ -97,6 +101,12 @@ export class History {
       }
     }
     return undefined;
+  }
+
+  /** Sent from here a moment ago: it is archived when its sending has come to its end. */
+  #isUnderWay(event: RoomEvent): boolean {
+    const transaction = transactionOf(event);
+    return transaction !== undefined && this.#deps.sent.find(transaction) !== undefined;
   }
 
   /** The end of the version before. */

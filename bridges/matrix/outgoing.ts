@@ -36,7 +36,7 @@ export interface Outgoing {
   edit(target: MessageRef, message: OutgoingMessage): Promise<Sent>;
   retract(target: MessageRef, peer: Peer, key: string, reason?: string): Promise<void>;
   react(target: MessageRef, peer: Peer, emoji: string, key: string): Promise<Sent>;
-  unreact(reaction: RemoteId, peer: Peer, key: string): Promise<void>;
+  unreact(reaction: RemoteId, peer: Peer, key: string, target?: MessageRef): Promise<void>;
   markRead(target: MessageRef, peer: Peer): Promise<void>;
   /** The room of a peer that has one. */
   roomOf(peer: Peer, target?: MessageRef): string;
@@ -171,8 +171,8 @@ export function createOutgoing({ api, rooms, direct, sender, media, onSent }: Ou
         return { id: (await ownReaction(roomId, target.id, emoji)) ?? `${target.id} ${emoji}` };
       }
     },
-    async unreact(reaction, peer, key) {
-      if (isEventId(reaction)) await sender.redact(roomOf(peer), reaction, key);
+    async unreact(reaction, peer, key, target) {
+      if (isEventId(reaction)) await sender.redact(roomOf(peer, target), reaction, key);
     },
     async markRead(target, peer) {
       const path = ["v3", "rooms", roomOf(peer, target), "read_markers"];

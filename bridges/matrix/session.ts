@@ -104,7 +104,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
   });
   const verbs = new RoomVerbs({ api, rooms, host, nextSync: (ms) => loop.next(ms) });
 
-  const history = new History({ api, rooms, encryption, unreadable, host });
+  const history = new History({ api, rooms, encryption, unreadable, host, sent, position: () => loop.position });
 
   // Those that an earlier process did not come to write.
   direct.remember(partnersOf(rooms.unwritten));
@@ -116,7 +116,7 @@ export async function startAccountSession(deps: AccountSessionDeps, host: Host):
     edit: (target, message) => outgoing.edit(target, message),
     retract: (target, peer, key, reason) => outgoing.retract(target, peer, key, reason),
     react: (target, peer, emoji, key) => outgoing.react(target, peer, emoji, key),
-    unreact: (reaction, peer, key) => outgoing.unreact(reaction, peer, key),
+    unreact: (reaction, peer, key, target) => outgoing.unreact(reaction, peer, key, target),
     markRead: (target, peer) => outgoing.markRead(target, peer),
     setTyping: (peer, active) => passing.setTyping(peer, active),
     setPresence: (show, status) => passing.setPresence(show, status),

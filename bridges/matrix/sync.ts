@@ -62,6 +62,11 @@ export class SyncLoop {
     this.#since = textAt(deps.host.cursor, "since");
   }
 
+  /** The token of the last answer that was committed. */
+  get position(): string | undefined {
+    return this.#since;
+  }
+
   start(): void {
     this.#running ??= this.#run();
   }

@@ -13,7 +13,7 @@ export interface Verbs {
   /** XEP-0444. One emoji on one message; `key` as in OutgoingMessage. The core works out what was added and removed. */
   react(target: MessageRef, peer: Peer, emoji: string, key: string): Promise<Sent>;
   /** Take back a reaction that `react` returned, or that arrived with this id. */
-  unreact(reaction: RemoteId, peer: Peer, key: string): Promise<void>;
+  unreact(reaction: RemoteId, peer: Peer, key: string, target: MessageRef): Promise<void>;
   /** XEP-0333 displayed. The user has read everything up to `target`. Durable; newest wins. */
   markRead(target: MessageRef, peer: Peer): Promise<void>;
   /** XEP-0085. Fleeting. */

@@ -95,7 +95,7 @@ export class Attempts {
     const now = await reactions.of(account, row.peer, row.body.target, from);
     for (const { emoji, remoteId } of now) {
       if (wanted.includes(emoji)) continue;
-      await this.#o.inTime(session.unreact(remoteId, peer, derivedKey(key, "remove", emoji)));
+      await this.#o.inTime(session.unreact(remoteId, peer, derivedKey(key, "remove", emoji), target));
       await reactions.remove(account, remoteId);
     }
     for (const emoji of wanted) {

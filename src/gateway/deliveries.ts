@@ -194,6 +194,8 @@ class Batch {
 
   async #retraction(event: IncomingRetraction): Promise<void> {
     const reaction = this.#reactions.get(event.target) ?? (await this.#lookups.reaction(this.#account, event.target));
+    // In a room only what was done there counts (security.md M07).
+    if (reaction && event.peer.kind !== "contact" && reaction.peer !== peerKey(event.peer)) return;
     if (reaction) {
       const { peer, target, from } = reaction;
       const change = { remove: event.target };

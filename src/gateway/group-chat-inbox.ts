@@ -2,6 +2,7 @@
 // it. After a crash the chat is heard again from there.
 import type { Logger } from "#bridge";
 import type { Faults } from "./faults.ts";
+import type { ChatRow } from "./group-chat-items.ts";
 import type { GroupChatCursor, Heard } from "./group-chat-ports.ts";
 import { fromGroupChat } from "./group-chat-rows.ts";
 import type { GroupChatVoice } from "./group-chat-voice.ts";
@@ -66,15 +67,18 @@ export class GroupChatInbox {
 
   /** What ours said ends its row first: the position must not be behind it while it could be said again. */
   async #commit(batch: readonly Heard[]): Promise<void> {
-    const { account, address, clock } = this.#o;
+    const { account, address, clock, voice } = this.#o;
     let deliveries: Delivery[] = [];
     let cursor: GroupChatCursor | undefined;
     for (const heard of batch) {
-      if (heard.what === "said" && (await this.#isOurs(heard, () => this.#write(deliveries, cursor)))) {
+      const row = heard.what === "said" ? await this.#rowOf(heard) : undefined;
+      if (row !== undefined && heard.what === "said") {
+        await this.#write(deliveries, cursor);
         deliveries = [];
+        await voice.shown(row, heard.mark);
         continue;
       }
-      deliveries.push(fromGroupChat(account, address, heard, clock.now()));
+      deliveries.push(fromGroupChat(account, address, withoutOurs(heard), clock.now()));
       if (heard.what === "said") {
         const { stanzaId, at } = heard;
         cursor = { at, ...(stanzaId === undefined ? {} : { id: stanzaId }) };
@@ -83,13 +87,10 @@ export class GroupChatInbox {
     await this.#write(deliveries, cursor);
   }
 
-  async #isOurs(heard: Extract<Heard, { what: "said" }>, before: () => Promise<void>): Promise<boolean> {
-    if (heard.mine === false || heard.id === undefined) return false;
-    const row = await this.#o.voice.waitingFor(this.#o.account, this.#o.address, heard.id);
-    if (row === undefined) return heard.mine === true;
-    await before();
-    await this.#o.voice.shown(row, heard.mark);
-    return true;
+  /** What one of ours said that the chat shows now. */
+  async #rowOf({ mine, id }: Said): Promise<ChatRow | undefined> {
+    if (mine === false || id === undefined) return undefined;
+    return this.#o.voice.waitingFor(this.#o.account, this.#o.address, id);
   }
 
   async #write(deliveries: readonly Delivery[], cursor: GroupChatCursor | undefined): Promise<void> {
@@ -103,4 +104,13 @@ export class GroupChatInbox {
     await untilTrue(write, clock, log);
     faults.at("groupchat:stored");
   }
+}
+
+type Said = Extract<Heard, { what: "said" }>;
+
+/** Of ours, and its row has ended: shown late or twice. It is only marked, so that it is known when it is heard again. */
+function withoutOurs(heard: Heard): Heard {
+  if (heard.what !== "said" || heard.mine !== true) return heard;
+  const { body: _, ...rest } = heard;
+  return rest;
 }

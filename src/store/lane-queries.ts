@@ -18,10 +18,6 @@ export function laneQueries({ db, build }: StoreContext) {
     .where("direction", "=", param<number>("direction"))
     .where("peer", "=", param<string>("peer"));
   return {
-    lastId: statement(
-      db,
-      build.selectFrom("lane_rows").select((e) => e.fn.max("id").as("id")),
-    ),
     account: statement(db, build.selectFrom("accounts").select("id").where("id", "=", account)),
     insertRow: statement(
       db,
@@ -121,6 +117,7 @@ export function laneQueries({ db, build }: StoreContext) {
         .selectFrom("originals")
         .innerJoin("message_ids", "message_ids.original", "originals.row_id")
         .select("raw")
+        .whereRef("originals.account", "=", "message_ids.account")
         .where("message_ids.id", "=", id),
     ),
   };

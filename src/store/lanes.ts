@@ -18,6 +18,7 @@ import { fileWrites } from "./files.ts";
 import { recordWrites } from "./records.ts";
 import type { RoomStore, RoomWork } from "../gateway/room-ports.ts";
 import { type BareRoomTables, runRoomWork } from "./rooms.ts";
+import { rowNumbers } from "./row-numbers.ts";
 import type { StoreContext } from "./sqlite.ts";
 import { directions, isFinal, states } from "./tables.ts";
 
@@ -40,10 +41,9 @@ export function laneStore(
   const reactions = reactionWrites(context);
   const writeRecords = recordWrites(context);
   const files = fileWrites(context);
-  // This process is the only writer, so it numbers the rows itself: the order within a group commit is then ours.
-  let lastId = q.lastId.get()?.id ?? 0;
+  const numbers = rowNumbers(context);
   // Rows are shown to the lanes by `announce` alone: a page that held them earlier would hand them over twice.
-  const announcedTo = { committed: lastId, synced: lastId };
+  const announcedTo = { committed: numbers.last, synced: numbers.last };
   let listener: (rows: readonly LaneRow[]) => void = () => {};
   const announce = (rows: readonly LaneRow[], point: "committed" | "synced"): void => {
     const last = rows.at(-1);
@@ -55,7 +55,7 @@ export function laneStore(
 
   /** `original`: the intake row that it came out of. */
   const insert = (row: NewRow, original?: number): LaneRow => {
-    const id = ++lastId;
+    const id = numbers.next();
     const now = clock.now();
     q.insertRow.run({
       id,

@@ -69,8 +69,17 @@ export function pruner(context: StoreContext): Store["prune"] {
     db,
     build
       .deleteFrom("archive")
-      .where("seq", "in", build.selectFrom("archive").select("seq").orderBy("seq").limit(param<number>("limit")))
-      .where("kept_at", "<", param<number>("before")),
+      // Not by `seq`: what was fetched from the past has the lowest.
+      .where(
+        "seq",
+        "in",
+        build
+          .selectFrom("archive")
+          .select("seq")
+          .where("kept_at", "<", param<number>("before"))
+          .orderBy("kept_at")
+          .limit(param<number>("limit")),
+      ),
   );
 
   /** Rows up to here were looked at in this round. */

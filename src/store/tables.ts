@@ -38,6 +38,10 @@ export interface Tables {
     not_before: number;
     attempts: number;
   };
+  row_numbers: {
+    /** No higher number was given. */
+    given: number;
+  };
   originals: {
     row_id: number;
     account: number;

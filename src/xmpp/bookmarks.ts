@@ -5,6 +5,7 @@ import type { IqTracker } from "./iq.ts";
 import { NS } from "./ns.ts";
 import type { Privileges } from "./privileges.ts";
 import { attr, child, el, type Element } from "./stanza.ts";
+import { StanzaError } from "./stanza-error.ts";
 
 export interface BookmarksOptions {
   readonly iq: IqTracker;
@@ -62,7 +63,8 @@ export class Bookmarks {
       const result = forwarded && child(forwarded, "iq", NS.client);
       return result !== undefined && attr(result, "type") === "result";
     } catch (error) {
-      this.#isBroken = true;
+      // No answer at all is the server's fault, an error may be this user's alone.
+      if (error instanceof StanzaError && error.condition === "remote-server-timeout") this.#isBroken = true;
       log.warn({ err: error }, "the server did not let the gateway change a bookmark");
       return false;
     }

@@ -24,6 +24,8 @@ export interface IqRequestOptions {
   readonly type?: "get" | "set";
   /** Resolve with an error stanza too: for pings, where any answer will do. */
   readonly anyAnswer?: boolean;
+  /** Asked when the time is over: true begins it anew, because the answer may wait unread. */
+  readonly again?: () => boolean;
 }
 
 interface Pending {
@@ -32,7 +34,7 @@ interface Pending {
   readonly from: string;
   readonly resolve: (answer: Element) => void;
   readonly reject: (error: Error) => void;
-  readonly timer: TimerHandle;
+  timer: TimerHandle | undefined;
 }
 
 /** Matches answers to requests by id AND peer: anybody can send a result with an id that he guessed (X19). */
@@ -49,7 +51,7 @@ export class IqTracker {
    * remote-server-timeout when it did not; resource-constraint, jid-malformed), or with the error of `send` or `reset`.
    */
   request(to: string, payload: Element, options: IqRequestOptions = {}): Promise<Element> {
-    const { timeoutMs = 15_000, from = this.#options.jid, type = "get", anyAnswer = false } = options;
+    const { timeoutMs = 15_000, from = this.#options.jid, type = "get", anyAnswer = false, again } = options;
     const peer = prepared(to);
     const self = prepared(from);
     if (peer === undefined || self === undefined) return Promise.reject(new StanzaError("jid-malformed"));
@@ -59,11 +61,16 @@ export class IqTracker {
     const id = randomUUID();
     return new Promise((resolve, reject) => {
       this.#options.send(el("iq", { type, id, from, to }, payload));
-      const timer = this.#options.clock.setTimeout(() => {
-        this.#pending.delete(id);
-        reject(new StanzaError("remote-server-timeout", `no answer within ${timeoutMs} ms`));
-      }, timeoutMs);
-      this.#pending.set(id, { to: peer, from: self, resolve, reject, timer, anyAnswer });
+      const pending: Pending = { to: peer, from: self, resolve, reject, timer: undefined, anyAnswer };
+      const wait = () => {
+        pending.timer = this.#options.clock.setTimeout(() => {
+          if (again?.() === true) return wait();
+          this.#pending.delete(id);
+          reject(new StanzaError("remote-server-timeout", `no answer within ${timeoutMs} ms`));
+        }, timeoutMs);
+      };
+      wait();
+      this.#pending.set(id, pending);
     });
   }
 

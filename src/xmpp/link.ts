@@ -145,11 +145,14 @@ export class Link {
   }
 
   async #answered(timeoutMs: number): Promise<void> {
+    // While reading is stopped the answer may lie in front of us.
+    const again = () => this.#stream?.paused ?? false;
     if (this.#pingMethod === "iq") {
-      await this.iq.request(this.#serverDomain, el("ping", { xmlns: NS.ping }), { timeoutMs, anyAnswer: true });
-    } else if ((await this.#probe.run(1, timeoutMs)) < 1) {
-      throw new LinkDownError("the server did not return our message");
+      await this.iq.request(this.#serverDomain, el("ping", { xmlns: NS.ping }), { timeoutMs, anyAnswer: true, again });
+      return;
     }
+    while ((await this.#probe.run(1, timeoutMs)) < 1)
+      if (!again()) throw new LinkDownError("the server did not return our message");
   }
 
   #write(xml: string): void {

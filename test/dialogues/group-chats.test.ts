@@ -82,6 +82,18 @@ describe("bob of the network in a group chat of XMPP", () => {
     expect(logOf(story).log).toEqual([]);
   });
 
+  test("hears everybody, also when the chat shows his own words a second time", async () => {
+    const story = await inLounge();
+    await story.network.groupChats?.say("bob", lounge, "one", "m1");
+    const id = await reflect(story, "one");
+    // At once, so that they are committed together.
+    const again = says("bob", "one", id);
+    await story.send([says("ann", "a", "a1"), says("eve", "b", "x1"), again, says("ann", "c", "a2")].join(""));
+    await story.until("the last", () => logOf(story).log.includes("ann: c"));
+    expect(logOf(story).log).toEqual(["ann: a", "eve: b", "ann: c"]);
+    await story.nothing();
+  });
+
   test("is told when the chat does not want a message, and says the next", async () => {
     const story = await inLounge();
     await story.network.groupChats?.say("bob", lounge, "rude", "m1");

@@ -39,7 +39,7 @@ function rowsOf(dir: string, account: number): Record<string, number> {
   const db = new DatabaseSync(join(dir, "data", "viaduct.db"), { readOnly: true });
   const tables = db
     .prepare(
-      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'kysely%'",
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'kysely%' AND name <> 'row_numbers'",
     )
     .all()
     .map((row) => String(row.name));

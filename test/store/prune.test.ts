@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { RoomTables } from "../../src/gateway/room-ports.ts";
 import { createTestClock } from "../kit/clock.ts";
 import { incoming, original, outgoing, recordOf } from "../kit/rows.ts";
 import { openTestStore, seedAccounts } from "./open-store.ts";
@@ -113,6 +114,28 @@ describe("old records of messages", () => {
     expect(await known()).toEqual(["3"]);
     expect(await store.prune({ rows: never, records: clock.now() }, 2)).toBe(false);
     expect(await known()).toEqual([]);
+  });
+});
+
+describe("what was said in rooms", () => {
+  const room = "r1";
+  const saying = (text: string) => ({ kind: "message", message: { id: text, from: "bob", text, sentAt: 0 } }) as const;
+  const keep = (text: string, place?: number) => (tables: RoomTables) =>
+    tables.keep(
+      { account: 1, room, id: text, xmppId: text, from: "bob", nick: "Bob", sentAt: 0, body: saying(text) },
+      place,
+    );
+
+  test("is forgotten by its age, not by its place: what was fetched from the past stays its time", async () => {
+    const { store, clock } = await setUp();
+    await store.rooms.change(1, keep("old"));
+    await clock.advance(10);
+    await store.rooms.change(1, keep("fetched 1", -1));
+    await store.rooms.change(1, keep("fetched 2", -2));
+    const before = { rows: never, records: clock.now() };
+    expect(await store.prune(before, 2)).toBe(false);
+    const left = await store.rooms.read((rooms) => rooms.archive(1, room, { newest: false, limit: 10 }));
+    expect(left.map(({ id }) => id)).toEqual(["fetched 2", "fetched 1"]);
   });
 });
 

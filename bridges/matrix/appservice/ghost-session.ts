@@ -55,7 +55,7 @@ export function startGhostSession(deps: GhostSessionDeps): SessionCore & Partial
     edit: (target, message) => outgoing.edit(target, message),
     retract: (target, peer, key, reason) => outgoing.retract(target, peer, key, reason),
     react: (target, peer, emoji, key) => outgoing.react(target, peer, emoji, key),
-    unreact: (reaction, peer, key) => outgoing.unreact(reaction, peer, key),
+    unreact: (reaction, peer, key, target) => outgoing.unreact(reaction, peer, key, target),
     markRead: (target, peer) => outgoing.markRead(target, peer),
     setTyping: (peer, active) => passing.setTyping(peer, active),
     async setPresence(show, status) {

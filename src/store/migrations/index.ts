@@ -9,6 +9,7 @@ import { slices } from "./0006-slices.ts";
 import { filesInOriginals } from "./0007-files-in-originals.ts";
 import { oldReactions } from "./0008-old-reactions.ts";
 import { avatars } from "./0009-avatars.ts";
+import { numbersAndAges } from "./0010-numbers-and-ages.ts";
 
 export const migrations: Record<string, Migration> = {
   "0001-first": first,
@@ -20,4 +21,5 @@ export const migrations: Record<string, Migration> = {
   "0007-files-in-originals": filesInOriginals,
   "0008-old-reactions": oldReactions,
   "0009-avatars": avatars,
+  "0010-numbers-and-ages": numbersAndAges,
 };

@@ -167,7 +167,7 @@ test("edits, reactions and redactions arrive and are sent", async () => {
   const again = await session.react(ref, peer, "❤", outgoing(peer, "").key);
   expect(again.id).toBe(liked.id);
   await bob.next((event) => event.type === "m.reaction" && event.sender === alice.userId);
-  await session.unreact(liked.id, peer, outgoing(peer, "").key);
+  await session.unreact(liked.id, peer, outgoing(peer, "").key, ref);
   await session.retract(ref, peer, outgoing(peer, "").key);
   await bob.until(
     () => bob.all.filter((event) => event.type === "m.room.redaction" && event.sender === alice.userId).length === 2,

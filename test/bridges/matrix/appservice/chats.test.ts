@@ -106,7 +106,7 @@ test("edits, reactions, retractions and receipts go both ways", async () => {
   const theirs = { id: asked, fromSelf: false, sentAt: Date.now(), context: message.context ?? null };
   const reaction = await session.react?.(theirs, contact(bob.userId), "👍", "k".repeat(26));
   await bob.next(({ type, event_id }) => type === "m.reaction" && event_id === reaction?.id);
-  await session.unreact?.(reaction?.id ?? "", contact(bob.userId), "l".repeat(26));
+  await session.unreact?.(reaction?.id ?? "", contact(bob.userId), "l".repeat(26), theirs);
   await bob.next(({ type, content }) => type === "m.room.redaction" && content["redacts"] === reaction?.id);
   await session.markRead?.(theirs, contact(bob.userId));
   await bob.next(({ type, content }) => type === "m.receipt" && Object.hasOwn(content, asked));

@@ -27,9 +27,15 @@ describe("the package", () => {
     ];
     const paths = packed.files.map(({ path }) => path);
     const allowed =
-      /^(dist\/(src|bridges)\/.+\.(js|d\.ts)|dist\/package\.json|config\/[\w.-]+|package\.json|LICENSE|README\.md|CHANGELOG\.md)$/;
+      /^(dist\/(src|bridges)\/.+\.(js|d\.ts)|dist\/package\.json|config\/[\w.-]+|package\.json|LICENSE|README\.md|CHANGELOG\.md|ARCHITECTURE\.md|docs\/[\w./-]+\.md)$/;
     expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
-    for (const needed of ["dist/src/cli.js", "dist/src/main.js", "config/viaduct.schema.json", "LICENSE"]) {
+    for (const needed of [
+      "dist/src/cli.js",
+      "dist/src/main.js",
+      "config/viaduct.schema.json",
+      "docs/operator-guide.md",
+      "LICENSE",
+    ]) {
       expect(paths, join("package", needed)).toContain(needed);
     }
   }, 120_000);

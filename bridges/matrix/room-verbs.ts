@@ -10,22 +10,25 @@ import { displayName, type Member, type Room } from "./room-state.ts";
 import { nameOf, type Rooms } from "./rooms.ts";
 import { cleanLabel, cleanName } from "./text/characters.ts";
 
+/** What the verbs ask of the rooms, an account's or a shared one's. */
+export type RoomsView = Pick<
+  Rooms,
+  | "self"
+  | "get"
+  | "all"
+  | "direct"
+  | "chatWith"
+  | "peerOf"
+  | "newestOf"
+  | "isOver"
+  | "isAside"
+  | "showAsRoom"
+  | "exclusive"
+>;
+
 export interface RoomVerbsDeps {
   readonly api: Api;
-  readonly rooms: Pick<
-    Rooms,
-    | "self"
-    | "get"
-    | "all"
-    | "direct"
-    | "chatWith"
-    | "peerOf"
-    | "newestOf"
-    | "isOver"
-    | "isAside"
-    | "showAsRoom"
-    | "exclusive"
-  >;
+  readonly rooms: RoomsView;
   readonly host: Pick<Host, "deliver">;
   /** Resolves with the next committed sync answer, or after the time. */
   readonly nextSync: (ms: number) => Promise<void>;

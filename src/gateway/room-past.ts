@@ -1,5 +1,5 @@
 // What was said in a room before the gateway was there, or while it was away for too long: asked for when somebody wants to
-// read it, page by page, and put into the archive at its place .
+// read it, page by page, and put into the archive at its place.
 import type { HistoryRequest as NetworkRequest, LiveSession, Logger, RemoteId } from "#bridge";
 import { inTime } from "./ask.ts";
 import type { AccountId, Clock } from "./ports.ts";

@@ -2,25 +2,10 @@
 import type { Peer, RemoteId } from "#bridge";
 import type { Room } from "../room-state.ts";
 import type { DirectRooms } from "../direct-rooms.ts";
-import type { Rooms } from "../rooms.ts";
+import type { RoomsView } from "../room-verbs.ts";
 import { peerIn, type SharedRoom, type SharedRooms, stateFor } from "./shared-rooms.ts";
 
-type View = Pick<
-  Rooms,
-  | "self"
-  | "get"
-  | "all"
-  | "direct"
-  | "chatWith"
-  | "peerOf"
-  | "newestOf"
-  | "isOver"
-  | "isAside"
-  | "showAsRoom"
-  | "exclusive"
->;
-
-export class GhostRooms implements View {
+export class GhostRooms implements RoomsView {
   readonly self: RemoteId;
   readonly #rooms: SharedRooms;
 
